@@ -1,0 +1,141 @@
+"""What a step of an instance asks of the outside world: plain data, in the order it happened.
+
+`number` is unique within the instance (see `ids.derived_id`); `activity` is the number of the activity instance it
+belongs to. The engine never carries an effect out: `process/` writes them to the database in the same transaction
+as the new state.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+
+class ActivityStarted(NamedTuple):
+    """An activity instance exists; history gets a row. `parent` is the enclosing scope's activity instance."""
+
+    number: int
+    activity_id: str
+    activity_name: str | None
+    activity_type: str
+    parent: int
+
+
+class ActivityEnded(NamedTuple):
+    """An activity instance is over; `canceled` if it did not complete."""
+
+    number: int
+    canceled: bool
+
+
+class VariableWritten(NamedTuple):
+    """A variable has a new value in `scope` (the number of its activity instance, 0 for the process instance)."""
+
+    scope: int
+    name: str
+    value: Any
+    created: bool
+
+
+class VariableDeleted(NamedTuple):
+    """A variable is gone from `scope`."""
+
+    scope: int
+    name: str
+
+
+class TaskCreated(NamedTuple):
+    """A user task waits for a person; `number` is the task's, dates are aware UTC."""
+
+    number: int
+    activity: int
+    activity_id: str
+    name: str | None
+    description: str | None
+    assignee: str | None
+    candidate_users: tuple[str, ...]
+    candidate_groups: tuple[str, ...]
+    due: datetime | None
+    follow_up: datetime | None
+    priority: int
+    form_key: str | None
+
+
+class TaskEnded(NamedTuple):
+    """The user task is no longer open: `reason` is `completed` or `deleted`."""
+
+    number: int
+    reason: str
+
+
+class JobCreated(NamedTuple):
+    """Work for later, to be handed back to the engine under this `number`.
+
+    `kind` is one of
+      `async`     go on with a token that waits before or after an activity (`Execution.continue_job`)
+      `timer`     due at `due` (`Execution.fire_timer`)
+      `delegate`  call `implementation` outside the transaction, then `delegate_completed` or `delegate_failed`
+    `retry_cycle` is the text of `camunda:failedJobRetryTimeCycle`, checked at deployment, or None for the default.
+    """
+
+    number: int
+    kind: str
+    activity: int
+    activity_id: str
+    due: datetime | None = None
+    implementation: str | None = None
+    priority: int = 0
+    exclusive: bool = True
+    retry_cycle: str | None = None
+
+
+class JobDropped(NamedTuple):
+    """The job is not needed any more: its activity ended, or the engine has consumed it."""
+
+    number: int
+
+
+class Subscribed(NamedTuple):
+    """The instance waits for an event: `kind` is `signal` or `message`."""
+
+    number: int
+    kind: str
+    event_name: str
+    activity: int
+    activity_id: str
+
+
+class Unsubscribed(NamedTuple):
+    """The subscription is over."""
+
+    number: int
+
+
+class SignalThrown(NamedTuple):
+    """A signal goes out to everybody who waits for it, other instances and definitions included."""
+
+    event_name: str
+    variables: dict[str, Any]
+
+
+class InstanceEnded(NamedTuple):
+    """The instance is over: `state` is COMPLETED, EXTERNALLY_TERMINATED or INTERNALLY_TERMINATED (Camunda's names)."""
+
+    state: str
+    end_activity_id: str | None
+
+
+Effect = (
+    ActivityStarted
+    | ActivityEnded
+    | VariableWritten
+    | VariableDeleted
+    | TaskCreated
+    | TaskEnded
+    | JobCreated
+    | JobDropped
+    | Subscribed
+    | Unsubscribed
+    | SignalThrown
+    | InstanceEnded
+)

@@ -1,0 +1,93 @@
+"""Where a value in a diagram comes from: a text or expression, a script, a list, a map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ...language.errors import ExpressionError
+from ...language.juel import Expression
+from ..variables import Names, remove, visible_plain, write_all
+
+if TYPE_CHECKING:
+    from ..tokens import Token
+
+
+class Source(Protocol):
+    """Gives a value at a token."""
+
+    def value(self, token: Token) -> Any: ...
+
+
+class ExpressionSource:
+    """A text, in which `${…}` is JUEL."""
+
+    __slots__ = ("expression",)
+
+    def __init__(self, expression: Expression) -> None:
+        self.expression = expression
+
+    def value(self, token: Token) -> Any:
+        if self.expression.is_literal:
+            return self.expression.text
+        return self.expression.evaluate(Names(token))
+
+    def text(self, token: Token) -> str | None:
+        """The value as text; None stays None."""
+        value = self.value(token)
+        return None if value is None else str(value)
+
+
+class ScriptSource:
+    """A script; its writes become variables, its last value is the value."""
+
+    __slots__ = ("language", "source")
+
+    def __init__(self, language: str, source: str) -> None:
+        self.language = language
+        self.source = source
+
+    def value(self, token: Token) -> Any:
+        outcome = token.workflow.host.run_script(self.language, self.source, visible_plain(token))
+        if outcome.removed:
+            remove(token, outcome.removed)
+        if outcome.written:
+            write_all(token, outcome.written)
+        return outcome.result
+
+
+class ListSource:
+    __slots__ = ("items",)
+
+    def __init__(self, items: list[Source]) -> None:
+        self.items = items
+
+    def value(self, token: Token) -> Any:
+        return [item.value(token) for item in self.items]
+
+
+class MapSource:
+    __slots__ = ("entries",)
+
+    def __init__(self, entries: Mapping[str, Source]) -> None:
+        self.entries = entries
+
+    def value(self, token: Token) -> Any:
+        return {key: source.value(token) for key, source in self.entries.items()}
+
+
+class Condition:
+    """The condition of a sequence flow: must come to a boolean, as Camunda demands."""
+
+    __slots__ = ("source", "text")
+
+    def __init__(self, source: Source, text: str) -> None:
+        self.source = source
+        self.text = text
+
+    def holds(self, token: Token) -> bool:
+        value = self.source.value(token)
+        if value is True or value is False:
+            return bool(value)
+        kind = "null" if value is None else type(value).__name__
+        raise ExpressionError(f"condition expression returns non-Boolean: {self.text} gave {kind}", self.text)

@@ -1,0 +1,29 @@
+"""What a running instance may ask of its surroundings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class ScriptResult(Protocol):
+    """The outcome of a script: its last value and its journal of variable writes."""
+
+    @property
+    def result(self) -> Any: ...
+    @property
+    def written(self) -> Mapping[str, Any]: ...
+    @property
+    def removed(self) -> list[str]: ...
+
+
+class Host(Protocol):
+    """Carries out what the engine cannot do by itself; each call answers at once and touches no instance."""
+
+    def run_script(self, language: str, source: str, variables: Mapping[str, Any]) -> ScriptResult:
+        """The outcome of the script. Raises language.ScriptError."""
+
+    def decide(
+        self, decision_key: str, binding: str, version: str | None, variables: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """The rows of the matched rules, an entry per output. Raises HostFailed if it is unknown or fails."""
