@@ -136,6 +136,17 @@ DELEGATE = diagram(
 )  # fmt: skip
 
 
+def test_an_error_brings_its_code_and_its_message_worked_out_where_it_was_thrown() -> None:
+    run = Driver(diagram(
+        '<bpmn:startEvent id="s"/><bpmn:subProcess id="sub"><bpmn:startEvent id="i"/><bpmn:endEvent id="bad">'
+        '<bpmn:errorEventDefinition errorRef="e"/></bpmn:endEvent>' + flow("i", "bad") + "</bpmn:subProcess>"
+        + _boundary("b", "sub", '<bpmn:errorEventDefinition camunda:errorCodeVariable="code" camunda:errorMessageVariable="why"/>')
+        + '<bpmn:userTask id="u"/>' + flow("s", "sub") + flow("b", "u"),
+        '<bpmn:error id="e" errorCode="NO_RUNTIME" camunda:errorMessage="none of ${n} fits"/>',
+    ), {"n": 3})  # fmt: skip
+    assert (run.variables["code"], run.variables["why"]) == ("NO_RUNTIME", "none of 3 fits")
+
+
 def test_a_delegate_is_a_job_that_sees_its_input_parameters() -> None:
     run = Driver(DELEGATE, {"tag": "credit", "drop": 1})
     (job,) = run.jobs.values()

@@ -1,0 +1,159 @@
+"""JavaScript by QuickJS: a new interpreter per run, with no way out of it.
+
+QuickJS can call no Python while a deadline is set, and should not: variables go in as one JSON text, the result and the
+journal come back as another.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import quickjs
+
+from mlc_service.language.errors import ScriptError
+from mlc_service.language.script_outcome import FACTS, ScriptLimits, ScriptOutcome, outcome
+
+_STACK_BYTES = 256 * 1024  # threads of a pool may have small stacks
+_AT_LINE = re.compile(r"<input>:(\d+):\d+")
+
+# Variables are properties of the global object, so a bare name reads them. setVariable refreshes the bare name unless
+# the script has given it a value of its own: Camunda's bindings look through to the scope in the same way.
+_HARNESS = """
+(function () {
+  const parse = JSON.parse, write = JSON.stringify, own = Object.hasOwn, top = globalThis;
+  const freeze = Object.freeze, assign = Object.assign, create = Object.create, is = Object.is;
+  return function (variablesText, factsText) {
+    const variables = assign(create(null), parse(variablesText)), facts = parse(factsText);
+    const written = create(null), removed = create(null), shown = create(null);
+    const show = function (name) {
+      if (name === 'execution' || (own(top, name) && !(name in shown))) return;
+      if (name in shown && !(own(top, name) && is(top[name], shown[name]))) return;
+      shown[name] = top[name] = variables[name];
+    };
+    for (const name in variables) show(name);
+    const execution = {
+      getVariable: function (name) { return name in variables ? variables[name] : null; },
+      hasVariable: function (name) { return name in variables; },
+      getVariables: function () { return assign({}, variables); },
+      setVariable: function (name, value) {
+        name = '' + name;
+        variables[name] = written[name] = value === undefined ? null : value;
+        delete removed[name];
+        show(name);
+      },
+      removeVariable: function (name) {
+        name = '' + name;
+        delete variables[name];
+        delete written[name];
+        removed[name] = true;
+        if (name in shown && own(top, name) && is(top[name], shown[name])) delete top[name];
+      },
+    };
+    for (const fact in facts) {
+      execution[fact] = facts[fact];
+      execution['get' + fact[0].toUpperCase() + fact.slice(1)] = function () { return facts[fact]; };
+    }
+    top.execution = freeze(execution);
+    return function (result) {
+      return write({ result: typeof result === 'function' ? null : result, written: written, removed: removed });
+    };
+  };
+})()
+"""
+
+
+class _Interrupted(Exception):
+    """QuickJS stopped the script at its time limit."""
+
+
+def run(source: str, variables: Mapping[str, Any], facts: Mapping[str, Any], limits: ScriptLimits) -> ScriptOutcome:
+    """The outcome of one run in an interpreter of its own. Raises ScriptError."""
+    given = _json(dict(variables))
+    known = _json({fact: facts.get(fact) for fact in FACTS if fact[1:] in source})
+    allowed = limits.deadline_seconds
+    started = time.monotonic()
+    while True:
+        begun = time.monotonic()
+        try:
+            return _outcome(_run_once(source, given, known, allowed, limits.memory_bytes))
+        except _Interrupted:
+            now = time.monotonic()
+            if now - started >= limits.deadline_seconds * 0.95:
+                raise ScriptError(f"the script ran longer than {limits.deadline_seconds:g} s") from None
+            # QuickJS measures the CPU time of the whole process, so busy neighbours use up this script's allowance.
+            # A run has no effect until it ends, and can be repeated with an allowance that makes up for them.
+            allowed *= max(2.0, limits.deadline_seconds / max(now - begun, 0.001))
+
+
+def check(source: str) -> ScriptError | None:
+    """The first syntax error, or None; the script is read but not run."""
+    context = _context(1.0, 64 * 1024 * 1024)
+    try:
+        # the throw comes before anything of the script; a syntax error in it is found before that
+        context.eval("throw 0;" + source)
+    except quickjs.JSException as error:
+        message = str(error)
+        if message.startswith("SyntaxError"):
+            return _failure(message)
+    return None
+
+
+def _context(seconds: float, memory_bytes: int) -> Any:
+    context = quickjs.Context()
+    context.set_memory_limit(memory_bytes)
+    context.set_max_stack_size(_STACK_BYTES)
+    context.set_time_limit(seconds)
+    return context
+
+
+def _run_once(source: str, variables: str, facts: str, seconds: float, memory_bytes: int) -> str:
+    try:
+        context = _context(seconds, memory_bytes)
+        finish = context.eval(_HARNESS)(variables, facts)
+        return str(finish(_value_of(context, source)))
+    except quickjs.StackOverflow:
+        raise ScriptError("the script calls itself too deeply") from None
+    except quickjs.JSException as error:
+        message = str(error)
+        if message.startswith("InternalError: interrupted"):
+            raise _Interrupted from None
+        if message.startswith(("InternalError: out of memory", "null")):
+            limit = memory_bytes // (1024 * 1024)
+            raise ScriptError(f"the script needs more than {limit} MiB of memory", _line(message)) from None
+        raise _failure(message) from None
+
+
+def _value_of(context: Any, source: str) -> Any:
+    try:
+        return context.eval(source)
+    except TypeError:
+        # the script has run; its last value is of a kind that has no JSON, a BigInt
+        return None
+
+
+def _failure(message: str) -> ScriptError:
+    return ScriptError(message.splitlines()[0] if message else "the script failed", _line(message))
+
+
+def _line(message: str) -> int:
+    found = _AT_LINE.search(message)
+    return int(found.group(1)) if found else 0
+
+
+def _json(value: Any) -> str:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError as error:
+        raise ScriptError(f"a variable cannot be given to a script: {error}") from None
+
+
+def _outcome(text: str) -> ScriptOutcome:
+    try:
+        answer = orjson.loads(text)
+        return outcome(answer.get("result"), answer["written"], list(answer["removed"]))
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise ScriptError("the script's result cannot be read") from None

@@ -1,0 +1,261 @@
+"""Python by pydantic-monty: an interpreter of its own in worker processes, without files, network or processes.
+
+A dead or runaway worker is replaced by the pool; the service never notices. What monty does not know of Python is
+named at deployment by `check`.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pydantic_monty as monty
+
+from mlc_service.language.errors import ScriptError
+from mlc_service.language.script_outcome import FACTS, ScriptLimits, ScriptOutcome, outcome
+from mlc_service.language.script_quick import QuickScript, quick
+from mlc_service.language.script_quick_values import Unfit
+
+_LONGEST_SOURCE = 200_000
+_PRINTED_BYTES = 64 * 1024
+
+# each method stands alone, so that a script pays only for those it names
+_METHODS = {
+    "getVariable": "def getVariable(self, name): return _mlc_variables.get(name)",
+    "hasVariable": "def hasVariable(self, name): return name in _mlc_variables",
+    "getVariables": "def getVariables(self): return dict(_mlc_variables)",
+    "setVariable": """def setVariable(self, name, value):
+        if name in _mlc_removed: _mlc_removed.remove(name)
+        _mlc_variables[name] = value
+        _mlc_written[name] = value""",
+    "removeVariable": """def removeVariable(self, name):
+        _mlc_variables.pop(name, None)
+        _mlc_written.pop(name, None)
+        if name not in _mlc_removed: _mlc_removed.append(name)""",
+}
+_UNKNOWN_SYNTAX: tuple[tuple[type[ast.AST], str], ...] = (
+    (ast.Yield, "yield"),
+    (ast.YieldFrom, "yield from"),
+    (ast.Delete, "the del statement"),
+    (ast.AsyncFor, "async for"),
+    (ast.AsyncWith, "async with"),
+    (ast.TryStar, "except*"),
+)
+_METHOD_DECORATORS = "decorators on methods (property, staticmethod, classmethod)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A source ready for the sandbox: what comes before and after the author's lines, and the names they read."""
+
+    code: str
+    lines_before: int
+    bare_names: frozenset[str] | None  # None: any, the script evaluates text of its own
+    uses_execution: bool
+    quick: QuickScript | None
+
+
+class PythonScripts:
+    """Runs Python scripts; its worker processes start with the first script that needs one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pool: monty.Monty | None = None
+
+    def run(
+        self, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any], limits: ScriptLimits
+    ) -> ScriptOutcome:
+        """The outcome; raises ScriptError."""
+        prepared = _prepare(source)
+        if prepared.quick is not None:
+            try:
+                return prepared.quick.run(variables)
+            except Unfit:
+                pass
+        return self._run_in_sandbox(prepared, variables, facts, limits)
+
+    def run_in_sandbox(
+        self, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any], limits: ScriptLimits
+    ) -> ScriptOutcome:
+        """As `run`, but never by the quick evaluator; the two must agree, and tests compare them."""
+        return self._run_in_sandbox(_prepare(source), variables, facts, limits)
+
+    def close(self) -> None:
+        """No worker process of this object is left."""
+        with self._lock:
+            if self._pool is not None and _process.is_this_one():
+                self._pool.__exit__(None, None, None)
+                self._pool = None
+
+    def _run_in_sandbox(
+        self, prepared: _Prepared, variables: Mapping[str, Any], facts: Mapping[str, Any], limits: ScriptLimits
+    ) -> ScriptOutcome:
+        monty_limits = monty.ResourceLimits(
+            max_feed_duration_secs=limits.deadline_seconds, max_memory=limits.memory_bytes
+        )
+        try:
+            with self._workers().checkout(limits=monty_limits, os_policy={"sleep": "zero"}) as session:
+                answer = session.feed_run(
+                    prepared.code,
+                    inputs=_inputs(prepared, variables, facts),
+                    print_callback=monty.CollectString(max_bytes=_PRINTED_BYTES),
+                )
+        except monty.MontyCrashedError as error:
+            reason = "ran too long" if error.timed_out else "broke its interpreter"
+            raise ScriptError(f"the script {reason} and was stopped") from None
+        except monty.MontyError as error:
+            raise ScriptError(str(error), _line(error, prepared.lines_before)) from None
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            raise ScriptError(f"a variable cannot be given to a script: {error}") from None
+        match answer:
+            case [result, dict() as written, list() as removed]:
+                return outcome(result, {str(name): value for name, value in written.items()}, removed)
+        raise ScriptError("the script overwrote the journal of its variables")
+
+    def _workers(self) -> monty.Monty:
+        with self._lock:
+            if not _process.is_this_one():
+                raise ScriptError(
+                    "this process was forked from one that had already run Python scripts, and cannot run any itself"
+                )
+            if self._pool is None:
+                self._pool = monty.Monty(min_processes=1).__enter__()
+            return self._pool
+
+
+class _Process:
+    """The process that monty's threads live in: the first to use it.
+
+    They do not survive a fork, and monty would wait for them for ever. A pre-forking server is safe as long as its
+    parent runs no script.
+    """
+
+    def __init__(self) -> None:
+        self._id: int | None = None
+
+    def is_this_one(self) -> bool:
+        if self._id is None:
+            self._id = os.getpid()
+        return self._id == os.getpid()
+
+
+_process = _Process()
+
+
+def check(source: str) -> ScriptError | None:
+    """The first error of syntax, or the first thing monty does not know; runs nothing."""
+    try:
+        tree = _parse(source)
+    except ScriptError as error:
+        return error
+    for node in ast.walk(tree):
+        unknown = _unknown_syntax(node)
+        if unknown is not None:
+            return ScriptError(f"{unknown} is not supported in scripts", getattr(node, "lineno", 0))
+    return None
+
+
+def _unknown_syntax(node: ast.AST) -> str | None:
+    """What about this node monty 1.4 does not know."""
+    match node:
+        case ast.ClassDef(bases=bases, keywords=keywords) if bases or keywords:
+            return "class inheritance"
+        case ast.ClassDef(body=body) if any(getattr(member, "decorator_list", ()) for member in body):
+            return _METHOD_DECORATORS
+        case ast.ImportFrom(names=[ast.alias(name="*")]):
+            return "import *"
+    return next((name for kind, name in _UNKNOWN_SYNTAX if isinstance(node, kind)), None)
+
+
+def _parse(source: str) -> ast.Module:
+    if len(source) > _LONGEST_SOURCE:
+        raise ScriptError(f"the script is longer than {_LONGEST_SOURCE} characters")
+    try:
+        return ast.parse(source)
+    except SyntaxError as error:
+        raise ScriptError(f"SyntaxError: {error.msg}", error.lineno or 0) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise ScriptError(f"SyntaxError: {str(error) or 'nested too deeply'}") from None
+
+
+@lru_cache(maxsize=1024)
+def _prepare(source: str) -> _Prepared:
+    """The script with its surroundings. Raises ScriptError, which is not cached."""
+    tree = _parse(source)
+    names = frozenset(_names(tree))
+    uses_execution = "execution" in names
+    evaluates = bool(names & {"eval", "exec"})
+    before = "_mlc_result, _mlc_written, _mlc_removed = None, {}, []\n"
+    if uses_execution or evaluates:
+        before += _execution_class(source)
+    code = before + _with_result(source, tree) + "\n[_mlc_result, _mlc_written, _mlc_removed]"
+    return _Prepared(
+        code, before.count("\n"), None if evaluates else names, uses_execution or evaluates, quick(tree, source)
+    )
+
+
+def _names(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            yield from node.names
+
+
+def _execution_class(source: str) -> str:
+    everything = "eval" in source or "exec(" in source
+    methods = [text for name, text in _METHODS.items() if everything or name in source]
+    for fact in FACTS:
+        getter = f"get{fact[0].upper()}{fact[1:]}"
+        if everything or getter in source:
+            methods.append(f"def {getter}(self): return _mlc_facts[{fact!r}]")
+    lines = "".join(f"    {method}\n" for method in methods) or "    pass\n"
+    facts = "".join(
+        f"execution.{fact} = _mlc_facts[{fact!r}]\n" for fact in FACTS if everything or f".{fact}" in source
+    )
+    return f"class _MlcExecution:\n{lines}execution = _MlcExecution()\n{facts}"
+
+
+def _with_result(source: str, tree: ast.Module) -> str:
+    """The source with its last statement's value kept, if that is an expression; no line moves."""
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr):
+        return source
+    lines = source.split("\n")
+    line, encoded = last.lineno - 1, last.col_offset
+    if "\r" in source or "\f" in source or line >= len(lines):
+        return f"{source}\n"
+    raw = lines[line].encode()
+    lines[line] = (raw[:encoded] + b"_mlc_result = " + raw[encoded:]).decode()
+    return "\n".join(lines)
+
+
+def _inputs(prepared: _Prepared, variables: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    given = {
+        name: variables[name]
+        for name in (variables if prepared.bare_names is None else prepared.bare_names)
+        if name in variables and name != "execution" and _is_plain_name(name)
+    }
+    if prepared.uses_execution:
+        given["_mlc_variables"] = dict(variables)
+        if "_mlc_facts" in prepared.code:
+            given["_mlc_facts"] = {fact: facts.get(fact) for fact in FACTS}
+    return given
+
+
+def _is_plain_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("_mlc_")
+
+
+def _line(error: monty.MontyError, lines_before: int) -> int:
+    """The author's line where it went wrong: the innermost frame that is in the author's text."""
+    if not isinstance(error, monty.MontySyntaxError | monty.MontyRuntimeError):
+        return 0
+    lines = [frame.line - lines_before for frame in error.traceback()]
+    return next((line for line in reversed(lines) if line > 0), 0)
