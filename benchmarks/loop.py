@@ -51,9 +51,11 @@ class TimedHost:
         self._scripts = scripts
         self.turns: list[float] = []
 
-    def run_script(self, language: str, source: str, variables: Mapping[str, Any]) -> ScriptOutcome:
+    def run_script(
+        self, language: str, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any]
+    ) -> ScriptOutcome:
         self.turns.append(time.perf_counter())
-        return self._scripts.run(language, source, variables)
+        return self._scripts.run(language, source, variables, facts=facts)
 
     def decide(self, decision_key: str, binding: str, version: str | None, variables: Mapping[str, Any]) -> Any:
         raise AssertionError("the loop has no decision")

@@ -38,6 +38,10 @@ class Cells:
             type_ref = self._types[name]
         return type_ref
 
+    def _language(self, element: Element) -> str | None:
+        """The language of the cell, else the one of the whole file."""
+        return element.get("expressionLanguage") or self._source.root.get("expressionLanguage")
+
     def text(self, element: Element) -> str:
         """The text inside the element's `text` child; empty if there is none."""
         return element.findtext(self.namespace + "text") or ""
@@ -52,19 +56,19 @@ class Cells:
             if not optional:
                 self.report(f"{place}: there is no expression", element)
             return None
-        language = element.get("expressionLanguage")
+        language = self._language(element)
         return self._read(element, place, text, lambda: compile_expression(language, text, self._names, strict=strict))
 
     def tests(self, element: Element, place: str, input_name: str | None) -> Tests | None:
         """The compiled tests; None for a cell that passes everything, and for one that is wrong, which is reported."""
         text = self.text(element)
-        language = element.get("expressionLanguage")
+        language = self._language(element)
         return self._read(element, place, text, lambda: compile_tests(language, text, self._names, input_name))
 
     def list_of(self, element: Element, place: str) -> Expression | None:
         """The compiled list of the values written with commas between, as `outputValues` has them."""
         text = self.text(element)
-        language = element.get("expressionLanguage")
+        language = self._language(element)
         return self._read(
             element, place, text, lambda: compile_expression(language, f"[{text}]", self._names, strict=True), before=1
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 from mlc_service.dmn.feel import times, to_plain
 from mlc_service.dmn.feel.times import Date, DateTime
-from mlc_service.dmn.feel.values import NUMBERS, to_text, type_name
+from mlc_service.dmn.feel.values import NUMBERS, is_whole, to_text, type_name
 
 _CAMUNDA_DATE = re.compile(r"(.*T\d\d:\d\d:\d\d(?:\.\d+)?)([+-]\d\d)(\d\d)")
 
@@ -75,7 +75,7 @@ def _whole(bits: int) -> Callable[[Any], Decimal | None]:
         number = _double(value)
         if number is None or number.is_nan():
             return number
-        return number if number.is_finite() and number % 1 == 0 and -limit <= number < limit else None
+        return number if is_whole(number) and -limit <= number < limit else None
 
     return convert
 

@@ -51,8 +51,9 @@ class Decision:
     def evaluate(self, variables: Mapping[str, Any]) -> DecisionResult:
         """The rows that hold for these variables. Raises DecisionError.
 
-        A variable that is absent, null or NaN counts as null: it compares with nothing, and only an empty cell or
-        `null` lets it pass. Required decisions are evaluated first, each once.
+        A variable that is absent, null or NaN counts as null: it is neither below nor above anything, and lets
+        pass only cells that null satisfies in FEEL (empty, `null`, `not("a")`, `!= 5`).
+        Required decisions are evaluated first, each once.
         """
         run = Run(variables)
         try:

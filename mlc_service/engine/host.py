@@ -20,8 +20,13 @@ class ScriptResult(Protocol):
 class Host(Protocol):
     """Carries out what the engine cannot do by itself; each call answers at once and touches no instance."""
 
-    def run_script(self, language: str, source: str, variables: Mapping[str, Any]) -> ScriptResult:
-        """The outcome of the script. Raises language.ScriptError."""
+    def run_script(
+        self, language: str, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any]
+    ) -> ScriptResult:
+        """The outcome of the script; `facts` is what its `execution` tells besides variables (language.scripts.FACTS).
+
+        Raises language.ScriptError.
+        """
 
     def decide(
         self, decision_key: str, binding: str, version: str | None, variables: Mapping[str, Any]

@@ -52,7 +52,7 @@ class Environments:
 
     def __init__(self, folder: Path, python: str | None = None) -> None:
         """`python` is an interpreter for uv (path or version); None is the one that runs the service."""
-        self._folder = folder
+        self._folder = folder.absolute()
         self._python = python or sys.executable
 
     def prepare(self, requirements: str | None, on_message: Callable[[str], None] | None = None) -> Environment:

@@ -206,8 +206,22 @@ def _filter(node: tree.Filter) -> Evaluate:
     return loops.filter_by(compile_node(node.source), compile_node(node.condition), indexed=indexed)
 
 
+def _called(node: tree.Node) -> Evaluate:
+    """The function to call: a variable called `count` that is a number does not hide the function of that name."""
+    built_in = FUNCTIONS.get(node.name) if isinstance(node, tree.Name) else None
+    found = compile_node(node)
+    if built_in is None:
+        return found
+
+    def evaluate(scope: Scope) -> Any:
+        bound = found(scope)
+        return bound if isinstance(bound, Function) else built_in
+
+    return evaluate
+
+
 def _call(node: tree.Call) -> Evaluate:
-    function = compile_node(node.function)
+    function = _called(node.function)
     arguments = [compile_node(argument) for argument in node.arguments]
     names = node.names
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlc_service.dmn.feel import arithmetic, compare
 from mlc_service.dmn.feel.scope import Evaluate, Scope
-from mlc_service.dmn.feel.values import Range
+from mlc_service.dmn.feel.values import Range, is_whole
 
 Loops = list[tuple[str, Evaluate]]
 
@@ -40,7 +40,7 @@ def filter_by(source: Evaluate, condition: Evaluate, *, indexed: bool = False) -
 
 def _item(items: list[Any], index: Any) -> Any:
     """The item at a position counted from 1, or from -1 backwards; null outside."""
-    if not isinstance(index, Decimal) or not index.is_finite() or index != index.to_integral_value():
+    if not isinstance(index, Decimal) or not is_whole(index):
         return None
     at = int(index)
     if at == 0 or abs(at) > len(items):
@@ -102,7 +102,7 @@ def steps(first: Any, last: Any) -> Any:
     """The whole numbers or the days from first to last, upwards or downwards; null for anything else."""
     if not (isinstance(first, Decimal) and isinstance(last, Decimal)):
         return arithmetic.days_between(first, last)
-    if not (first.is_finite() and last.is_finite()) or first % 1 or last % 1:
+    if not (is_whole(first) and is_whole(last)):
         return None
     start, end = int(first), int(last)
     return range(start, end + 1) if start <= end else range(start, end - 1, -1)

@@ -86,7 +86,7 @@ def _plain_number(value: Decimal) -> int | float | None:
     if not value.is_finite():
         return None
     # beyond 64 bits most JSON readers would lose digits silently; a float says that it is approximate
-    if abs(value) < _INT64 and value == value.to_integral_value():
+    if abs(value) < _INT64 and is_whole(value):
         return int(value)
     number = float(value)
     return number if abs(number) != float("inf") else None
@@ -123,6 +123,11 @@ def number_text(value: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def is_whole(value: Decimal) -> bool:
+    """Whether the number has no fraction."""
+    return value.is_finite() and value == value.to_integral_value()
 
 
 def _key(key: str) -> str:

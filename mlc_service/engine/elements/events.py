@@ -203,7 +203,7 @@ class ErrorEndEvent(Node):
         node_id: str,
         bpmn_name: str | None,
         code: ExpressionSource,
-        message: str | None,
+        message: ExpressionSource | None,
     ) -> None:
         super().__init__(process, node_id, bpmn_name)
         self.code = code
@@ -212,8 +212,9 @@ class ErrorEndEvent(Node):
     def execute(self, token: Token) -> bool | None:
         instance = token.workflow
         code = self.code.text(token) or ""
+        message = None if self.error_message is None else self.error_message.text(token)
         instance.end_activity(token, canceled=False)
-        if instance.throw_error(token.scope, code, self.error_message, {}):
+        if instance.throw_error(token.scope, code, message, {}):
             return None
         remember_end(token)
         return True

@@ -48,12 +48,26 @@ class ScriptSource:
         self.source = source
 
     def value(self, token: Token) -> Any:
-        outcome = token.workflow.host.run_script(self.language, self.source, visible_plain(token))
+        outcome = token.workflow.host.run_script(self.language, self.source, visible_plain(token), _facts(token))
         if outcome.removed:
             remove(token, outcome.removed)
         if outcome.written:
             write_all(token, outcome.written)
         return outcome.result
+
+
+def _facts(token: Token) -> dict[str, Any]:
+    """What a script's `execution` tells besides variables."""
+    instance, node = token.workflow, token.task_spec
+    return {
+        "id": instance.instance_id,
+        "processInstanceId": instance.instance_id,
+        "processDefinitionId": instance.definition_id,
+        "processBusinessKey": instance.business_key,
+        "businessKey": instance.business_key,
+        "currentActivityId": node.name,
+        "currentActivityName": node.bpmn_name,
+    }
 
 
 class ListSource:

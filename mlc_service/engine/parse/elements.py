@@ -33,7 +33,7 @@ from ..elements.events import (
 )
 from ..elements.gateways import ExclusiveGateway, ParallelGateway
 from ..elements.node import Node
-from ..elements.values import Source
+from ..elements.values import ExpressionSource, Source
 from .names import bpmn, camunda, camunda_elements, child, children, local_name
 from .sources import Sources
 
@@ -142,6 +142,13 @@ class NodeReader(TaskParser):
         # Camunda takes a reference to no error element for the code itself
         return reference if known is None else known.get("error_code")
 
+    def error_message(self, definition: etree._Element) -> ExpressionSource | None:
+        """`camunda:errorMessage` of the error that an event refers to."""
+        for error in children(self.process_parser.document.root, "error"):
+            if error.get("id") == definition.get("errorRef"):
+                return self.sources.optional(camunda(error, "errorMessage"), error, "errorMessage")
+        return None
+
     def trigger(self, kind: str, definition: etree._Element) -> EventTrigger | TimerTrigger:
         if kind == "timer":
             return self.sources.timer(definition)
@@ -208,7 +215,7 @@ class EndEventReader(NodeReader):
             if not code:
                 self.problem("the error end event needs an errorRef to an error with an errorCode", definition)
             source = self.sources.expression(code or "", definition, "error code")
-            return ErrorEndEvent(self.spec, self.bpmn_id, self.name, source, None)
+            return ErrorEndEvent(self.spec, self.bpmn_id, self.name, source, self.error_message(definition))
         self.problem(f"an end event of kind {kind} is not supported yet", definition)
         return EndEvent(self.spec, self.bpmn_id, self.name)
 

@@ -59,8 +59,10 @@ class TestHost:
     def __init__(self, decisions: Mapping[str, list[dict[str, Any]]] | None = None) -> None:
         self.decisions = decisions or {}
 
-    def run_script(self, language: str, source: str, variables: Mapping[str, Any]) -> ScriptOutcome:
-        return _SCRIPTS.run(language, source, variables)
+    def run_script(
+        self, language: str, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any]
+    ) -> ScriptOutcome:
+        return _SCRIPTS.run(language, source, variables, facts=facts)
 
     def decide(
         self, decision_key: str, binding: str, version: str | None, variables: Mapping[str, Any]

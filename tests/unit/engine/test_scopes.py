@@ -6,7 +6,7 @@ import pytest
 
 from mlc_service.engine import ExecutionFailed
 from mlc_service.engine.values import TypedValue, as_variable, from_stored, plain, to_stored, type_of
-from tests.unit.engine.driver import Driver, diagram, flow, flows
+from tests.unit.engine.driver import INSTANCE_ID, Driver, diagram, flow, flows
 
 IO_TASK = (
     '<bpmn:userTask id="t"><bpmn:extensionElements><camunda:inputOutput>'
@@ -126,3 +126,13 @@ def test_types_follow_from_values_as_camunda_infers_them() -> None:
     assert plain(TypedValue("Json", '{"a": 1}')) == {"a": 1}
     with pytest.raises(TypeError, match="object"):
         as_variable(object())
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_a_script_knows_which_instance_and_activity_it_runs_in(language: str) -> None:
+    body = "execution.setVariable('where', execution.processInstanceId + '/' + execution.currentActivityId)"
+    run = Driver(diagram(
+        f'<bpmn:startEvent id="s"/><bpmn:scriptTask id="here" scriptFormat="{language}"><bpmn:script>{body}</bpmn:script></bpmn:scriptTask>'
+        + flow("s", "here")
+    ))  # fmt: skip
+    assert run.variables == {"where": f"{INSTANCE_ID}/here"}

@@ -20,7 +20,7 @@ from mlc_service.dmn.feel.arithmetic import finite
 from mlc_service.dmn.feel.compare import equal, negate
 from mlc_service.dmn.feel.functions.registry import function
 from mlc_service.dmn.feel.times import DateTime, DaysTime, Time, YearsMonths
-from mlc_service.dmn.feel.values import NUMBERS
+from mlc_service.dmn.feel.values import NUMBERS, is_whole
 
 _EXACT = Context(prec=20_000, Emin=-20_000, Emax=20_000, traps=[])
 _SCALES = range(-6111, 6177)
@@ -105,17 +105,17 @@ def exponential(value: Decimal) -> Decimal | None:
 
 @function("odd", "number:number")
 def odd(value: Decimal) -> bool | None:
-    return value % 2 != 0 if _is_whole(value) else None
+    return NUMBERS.remainder(value, Decimal(2)) != 0 if _has_parity(value) else None
 
 
 @function("even", "number:number")
 def even(value: Decimal) -> bool | None:
-    return value % 2 == 0 if _is_whole(value) else None
+    return NUMBERS.remainder(value, Decimal(2)) == 0 if _has_parity(value) else None
 
 
-def _is_whole(value: Decimal) -> bool:
+def _has_parity(value: Decimal) -> bool:
     # beyond 34 digits the remainder itself is not defined
-    return value.is_finite() and abs(value) < Decimal(10) ** 34 and value == value.to_integral_value()
+    return is_whole(value) and abs(value) < Decimal(10) ** 34
 
 
 @function("not", "negand:any")

@@ -13,6 +13,9 @@ from mlc_service.dmn.feel.values import EvaluationLimit, to_text
 _MAX_SUBJECT = 10_000
 _MAX_UNBOUNDED = 8
 _FLAGS = {"s": re.DOTALL, "m": re.MULTILINE, "i": re.IGNORECASE, "x": re.VERBOSE}
+_CLASS = re.compile(r"\[\^?(\]?(?:\\.|[^\]\\])*)\]", re.DOTALL)
+# subtraction of classes is XPath, and not Python's; the doubled ones Python may give a meaning to one day
+_SET_MARKS = ("[", "--", "&&", "||", "~~")
 _QUANTIFIER = re.compile(r"[*+]|\{\d*,\}")
 
 
@@ -109,10 +112,13 @@ def split(text: str, delimiter: str) -> list[str] | None:
     return [*parts, text[last:]]
 
 
-@function("string join", "list:list, delimiter:string?, prefix:string?, suffix:string?")
+@function("string join", "list:list, delimiter:string?")
+@function("string join", "list:list, delimiter:any, prefix:string, suffix:string")
 def string_join(
-    items: list[Any], delimiter: str | None = None, prefix: str | None = None, suffix: str | None = None
+    items: list[Any], delimiter: Any = None, prefix: str | None = None, suffix: str | None = None
 ) -> str | None:
+    if delimiter is not None and not isinstance(delimiter, str):
+        return None
     if not all(item is None or isinstance(item, str) for item in items):
         return None
     joined = (delimiter or "").join(item for item in items if item is not None)
@@ -129,6 +135,8 @@ def _subject(text: str) -> str:
 def _pattern(pattern: str, flags: str) -> re.Pattern[str] | None:
     """The compiled pattern, or None for one that is not valid; XPath and Python agree on all but rare corners."""
     if not set(flags) <= {*_FLAGS, "q"}:
+        return None
+    if any(mark in found[1] for found in _CLASS.finditer(pattern) for mark in _SET_MARKS):
         return None
     _refuse_explosive(pattern)
     options = re.NOFLAG
@@ -148,9 +156,9 @@ def _refuse_explosive(pattern: str) -> None:
         if letter == "\\":
             at += 2
             continue
-        if letter == "[":
-            closing = pattern.find("]", at + 2)
-            at = closing if closing > 0 else at
+        class_of_letters = _CLASS.match(pattern, at)
+        if class_of_letters:
+            at = class_of_letters.end() - 1
         elif letter == "(":
             open_groups.append(False)
         elif letter == ")" and len(open_groups) > 1:

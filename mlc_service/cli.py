@@ -1,0 +1,133 @@
+"""`mlc`: the command line. Heavy imports stay inside the commands, so that `mlc --help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import typer
+from rich.console import Console
+
+from mlc_service import __version__
+
+cli = typer.Typer(
+    name="mlc",
+    help="MLC Service: runs the life cycle of models as BPMN processes, on record.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+_out = Console()
+_err = Console(stderr=True)
+
+Data = Annotated[Path | None, typer.Option("--data", help="Folder for the database and all that is kept (MLC_DATA).")]
+Address = Annotated[
+    str, typer.Option("--url", help="Where the service is, with its API path (MLC_URL).", envvar="MLC_URL")
+]
+
+
+@cli.command()
+def up(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (MLC_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, 0 takes a free one (MLC_PORT).")] = None,
+    data: Data = None,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="No log-in; on loopback addresses only.")] = False,
+    jobs: Annotated[Literal["on", "off"], typer.Option(help="off: due jobs wait for POST /job/{id}/execute.")] = "on",
+) -> None:
+    """API, jobs, timers and a local runtime in one process, on SQLite in DIR."""
+    from mlc_service import logs, server
+    from mlc_service.app import DataInUse, OutdatedSchema, Service
+    from mlc_service.settings import InvalidSettings, settings_from
+
+    logs.configure()
+    try:
+        chosen = settings_from(host=host, port=port, data=data, authentication=not no_auth, runs_jobs=jobs == "on")
+        listener = server.listen(chosen.host, chosen.port)
+        settings = settings_from(
+            host=host,
+            port=server.port_of(listener),
+            data=data,
+            authentication=not no_auth,
+            runs_jobs=jobs == "on",
+        )
+        service = Service(settings)
+    except (InvalidSettings, DataInUse, OutdatedSchema, server.AddressInUse) as problem:
+        _stop(str(problem))
+    first = service.start()
+    try:
+        _out.print(
+            f"MLC Service {__version__} on [bold]{settings.address()}[/]   (Camunda Modeler: …/mlc-service/rest)"
+        )
+        if first is not None:
+            _out.print(f"log in as [bold]{first.user_id}[/] with password [bold]{first.password}[/]")
+            _out.print("(shown this once; kept as a hash only)")
+        elif no_auth:
+            _out.print("no log-in is needed (--no-auth)")
+        server.serve(service.app, listener)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        service.stop()
+
+
+@cli.command()
+def migrate(data: Data = None) -> None:
+    """The database has the schema of this version; safe to repeat."""
+    from mlc_service.settings import InvalidSettings, settings_from
+    from mlc_service.store import schema
+
+    try:
+        settings = settings_from(data=data)
+    except InvalidSettings as problem:
+        _stop(str(problem))
+    if settings.is_embedded:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    schema.upgrade(settings.database)
+    _out.print(f"the schema is at revision {schema.newest_revision()}")
+
+
+@cli.command()
+def deploy(
+    files: Annotated[list[Path], typer.Argument(help="BPMN and DMN files, deployed together.", metavar="FILE...")],
+    url: Address = "http://127.0.0.1:8080/mlc-service/rest",
+    user: Annotated[str, typer.Option(envvar="MLC_USER", help="Who deploys (MLC_USER).")] = "admin",
+    password: Annotated[str | None, typer.Option(envvar="MLC_PASSWORD", help="Better as MLC_PASSWORD.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the deployment; by default the first file's.")] = None,
+) -> None:
+    """Deploys files to a running service and prints what became of them, problems with line and column."""
+    from mlc_service.deploying import DeploymentFailed, deploy_files
+
+    try:
+        for line in deploy_files(files, url, name, (user, password) if password is not None else None):
+            _out.print(line, highlight=False, markup=False)
+    except DeploymentFailed as failure:
+        _stop(str(failure))
+
+
+@cli.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Go on serving until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(help="Port to listen on, 0 takes a free one.")] = 0,
+    data: Annotated[Path, typer.Option(help="Folder of the demo; its database is made anew.")] = Path(".mlc/demo"),
+) -> None:
+    """Drives one model from snapshot to production over the service's own HTTP API, and says what happens."""
+    from mlc_service.demo.run import run_demo
+
+    sys.exit(run_demo(data, port=port, keep=keep))
+
+
+@cli.command()
+def version() -> None:
+    """Prints the version."""
+    _out.print(__version__, highlight=False)
+
+
+def _stop(message: str) -> NoReturn:
+    """The message is said and the program ends with 1."""
+    _err.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
+    raise SystemExit(1)
+
+
+def main() -> None:
+    cli()

@@ -1,0 +1,1 @@
+"""Claims due jobs and runs them. What a job does is handed in: see `work.py`."""

@@ -1,0 +1,210 @@
+"""Running due jobs: in threads of this process, one by one on request, or all at once for a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Event, Semaphore, Thread
+
+import structlog
+
+from mlc_service.jobs.failures import RetryPolicy, record_expiries
+from mlc_service.jobs.heartbeat import Heartbeat
+from mlc_service.jobs.one import Workbench, run_one
+from mlc_service.jobs.work import Done, Failed, JobFailed, Lease
+from mlc_service.store.ids import new_id
+from mlc_service.store.rows import JobRow
+
+log = structlog.get_logger(__name__)
+
+# after so many jobs of one instance in a row the worker asks the queue again: others must not starve
+_MOST_IN_A_ROW = 100
+
+
+def release_all_leases(bench: Workbench) -> None:
+    """Every job is free again, at once. For a service that owns its database alone and has just started.
+
+    What a killed process held is not waited for; it counts as an expired lease.
+    """
+    bench.units.run(lambda unit: record_expiries(unit, bench.policy, bench.clock.now(), all_leases=True))
+
+
+def execute_now(bench: Workbench, job_id: str, *, lease_seconds: float = 30.0) -> None:
+    """The job has been run in this thread, due or not. Jobs that come out of it wait for their own turn.
+
+    Raises NotFound, IllegalMove if it is running already, JobFailed if the try failed (retries are counted).
+    """
+    lease = Lease(f"request-{new_id(bench.clock.now())}", lease_seconds, goes_on=False)
+    job = bench.units.run(lambda unit: unit.jobs.claim_one(job_id, lease.worker, lease.until(bench.clock.now())))
+    with Heartbeat(bench.units, bench.clock, lease) as heartbeat, heartbeat.keeping(job):
+        outcome = run_one(bench, job, lease)
+    if isinstance(outcome, Failed):
+        raise JobFailed(job_id, outcome.message)
+
+
+def run_due(bench: Workbench, *, lease_seconds: float = 30.0, most: int = 10_000) -> int:
+    """Every job that is due now, and what became due by it, has been run in this thread; answers how many.
+
+    For tests and tools: it does not look after expired leases and renews none.
+    """
+    lease = Lease("run-due", lease_seconds)
+    done = 0
+    while done < most:
+        now = bench.clock.now()
+        claimed = bench.units.run(lambda unit, now=now: unit.jobs.claim(lease.worker, now, lease.until(now), 1))  # type: ignore[misc]
+        if not claimed:
+            return done
+        job: JobRow | None = claimed[0]
+        while job is not None:
+            outcome = run_one(bench, job, lease)
+            done += 1
+            job = outcome.next if isinstance(outcome, Done) else None
+    raise RuntimeError(f"jobs do not come to rest: {done} were run")
+
+
+class ThreadRunner:
+    """Runs due jobs in threads of this process.
+
+    `start` and `stop` once each. It looks for work when a commit announces some (`Units.on_new_jobs`), when the next
+    timer is due, and every `poll_seconds`, for what other processes have left.
+    """
+
+    def __init__(
+        self,
+        bench: Workbench,
+        *,
+        threads: int = 4,
+        lease_seconds: float = 30.0,
+        poll_seconds: float = 1.0,
+        name: str = "worker",
+    ) -> None:
+        self._bench = bench
+        self._lease = Lease(f"{name}-{new_id(bench.clock.now())}", lease_seconds)
+        self._poll_seconds = poll_seconds
+        self._threads = threads
+        self._heartbeat = Heartbeat(bench.units, bench.clock, self._lease)
+        self._claimed: SimpleQueue[JobRow | None] = SimpleQueue()
+        self._idle = Semaphore(0)
+        self._wake = Event()
+        self._stopping = Event()
+        self._workers = [self._thread(self._work, f"job-worker-{number}") for number in range(threads)]
+        self._dispatcher = self._thread(self._dispatch, "job-dispatcher")
+        self._caretaker = self._thread(self._look_after_leases, "job-caretaker")
+        bench.units.on_new_jobs(self._wake.set)
+
+    @staticmethod
+    def _thread(target: Callable[[], None], name: str) -> Thread:
+        # daemons: a delegate that hangs must not keep the process from ending; its lease runs out
+        return Thread(target=target, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Due jobs are run from now on."""
+        self._heartbeat.__enter__()
+        for thread in (*self._workers, self._dispatcher, self._caretaker):
+            thread.start()
+        log.info("job_runner_started", worker=self._lease.worker, threads=self._threads)
+
+    def stop(self, grace_seconds: float = 10.0) -> None:
+        """No job is claimed any more, and those in hand are finished, or left to their leases after the grace."""
+        self._stopping.set()
+        self._wake.set()
+        for _ in self._workers:
+            self._claimed.put(None)
+        for worker in self._workers:
+            worker.join(grace_seconds)
+        # the dispatcher waits for an idle worker; there may be none
+        self._idle.release()
+        self._dispatcher.join(grace_seconds)
+        self._caretaker.join(grace_seconds)
+        self._heartbeat.__exit__(None, None, None)
+        self._release_unstarted()
+        log.info("job_runner_stopped", worker=self._lease.worker)
+
+    def wake(self) -> None:
+        """The runner looks for due jobs now. Needed only if the clock was moved."""
+        self._wake.set()
+
+    def _dispatch(self) -> None:
+        while not self._stopping.is_set():
+            free = self._idle_workers()
+            # cleared before looking: work that is announced meanwhile makes the wait below end at once
+            self._wake.clear()
+            found: list[JobRow] = []
+            pause = self._poll_seconds
+            try:
+                if not self._stopping.is_set():
+                    found, pause = self._claim(free)
+            except Exception:
+                log.exception("job_claim_failed")
+            for job in found:
+                self._claimed.put(job)
+            if len(found) < free:
+                self._idle.release(free - len(found))
+                self._wake.wait(pause)
+
+    def _idle_workers(self) -> int:
+        self._idle.acquire()
+        free = 1
+        while free < self._threads and self._idle.acquire(blocking=False):
+            free += 1
+        return free
+
+    def _claim(self, most: int) -> tuple[list[JobRow], float]:
+        """Up to `most` jobs that are ours now, and how long to wait before looking again if they are fewer."""
+        now = self._bench.clock.now()
+        # looking first costs a read; claiming in vain would make writers wait on SQLite
+        next_due = self._bench.units.read(lambda unit: unit.jobs.next_due())
+        if next_due is None:
+            return [], self._poll_seconds
+        if next_due > now:
+            return [], min((next_due - now).total_seconds(), self._poll_seconds)
+        found = self._bench.units.run(
+            lambda unit: unit.jobs.claim(self._lease.worker, now, self._lease.until(now), most)
+        )
+        return found, self._poll_seconds
+
+    def _work(self) -> None:
+        while True:
+            self._idle.release()
+            job = self._claimed.get()
+            if job is None:
+                return
+            try:
+                self._run_in_a_row(job)
+            except Exception:
+                # not even the failure could be recorded (is the database gone?): the lease will run out
+                log.exception("job_outcome_lost", job_id=job.id)
+            # another exclusive job of that instance may have waited for this one
+            self._wake.set()
+
+    def _run_in_a_row(self, first: JobRow) -> None:
+        job: JobRow | None = first
+        for turn in range(_MOST_IN_A_ROW):
+            assert job is not None
+            goes_on = turn < _MOST_IN_A_ROW - 1 and not self._stopping.is_set()
+            lease = Lease(self._lease.worker, self._lease.seconds, goes_on)
+            with self._heartbeat.keeping(job):
+                outcome = run_one(self._bench, job, lease)
+            job = outcome.next if isinstance(outcome, Done) else None
+            if job is None:
+                return
+
+    def _look_after_leases(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._bench.units.run(lambda unit: record_expiries(unit, self._bench.policy, self._bench.clock.now()))
+            except Exception:
+                log.exception("job_expiry_check_failed")
+            self._stopping.wait(self._lease.seconds / 3)
+
+    def _release_unstarted(self) -> None:
+        unstarted = []
+        while not self._claimed.empty():
+            job = self._claimed.get()
+            if job is not None:
+                unstarted.append((job.id, job.attempt))
+        if unstarted:
+            self._bench.units.run(lambda unit: unit.jobs.release(unstarted))
+
+
+__all__ = ["RetryPolicy", "ThreadRunner", "Workbench", "execute_now", "release_all_leases", "run_due"]

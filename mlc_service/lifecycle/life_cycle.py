@@ -1,0 +1,66 @@
+"""The life cycle, put together on a database, a runtime and a tracker. Built once by app.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mlc_service.clock import Clock
+from mlc_service.delegate_api import DelegateRegistry, Ports
+from mlc_service.jobs.work import Handler
+from mlc_service.lifecycle.bookkeeping import Bookkeeping
+from mlc_service.lifecycle.delegate_calls import DelegateCaller
+from mlc_service.lifecycle.delegate_ports import delegate_ports
+from mlc_service.lifecycle.job_execution import ModelJobRunner
+from mlc_service.lifecycle.links import Links
+from mlc_service.lifecycle.model_jobs import MODEL_JOB_KIND
+from mlc_service.lifecycle.online import OnlineServing
+from mlc_service.lifecycle.outgoing import Outbox
+from mlc_service.lifecycle.ports import ModelRunner, WarmModels
+from mlc_service.lifecycle.ticket_watch import TicketWatcher
+from mlc_service.lifecycle.ticketing import Ticketing
+from mlc_service.runtimes import RunLimits
+from mlc_service.store.units import Units
+from mlc_service.tickets.port import Tickets
+
+
+@dataclass(frozen=True, slots=True)
+class LifeCycle:
+    """What the rest of the service asks of the life cycle.
+
+    `job_handlers` go to the job runner beside the process room's; `watcher.poll()` wants to be called now and then.
+    """
+
+    bookkeeping: Bookkeeping
+    serving: OnlineServing
+    ticketing: Ticketing
+    watcher: TicketWatcher
+    ports: Ports
+    job_handlers: Mapping[str, Handler]
+
+    def delegates(self, registry: DelegateRegistry) -> DelegateCaller:
+        """What `process.work.handlers` wants for its delegate jobs."""
+        return DelegateCaller(registry, self.ports)
+
+
+def life_cycle(
+    units: Units,
+    clock: Clock,
+    runner: ModelRunner,
+    warm_models: WarmModels,
+    tickets: Tickets,
+    base_url: str,
+    limits: RunLimits | None = None,
+) -> LifeCycle:
+    """The life cycle on this database; `base_url` is where people reach the service, for links in tickets."""
+    bookkeeping = Bookkeeping(units, clock, Outbox(clock))
+    serving = OnlineServing(bookkeeping, warm_models)
+    ticketing = Ticketing(bookkeeping, tickets, Links(base_url))
+    return LifeCycle(
+        bookkeeping=bookkeeping,
+        serving=serving,
+        ticketing=ticketing,
+        watcher=TicketWatcher(bookkeeping, tickets),
+        ports=delegate_ports(bookkeeping, serving, ticketing),
+        job_handlers={MODEL_JOB_KIND: ModelJobRunner(bookkeeping, runner, limits)},
+    )

@@ -1,0 +1,87 @@
+"""Broken rules of the use cases. `NotFound` and `IllegalMove` come from the store and are the same ones."""
+
+from __future__ import annotations
+
+from mlc_service.store.errors import IllegalMove, NotFound
+
+
+class NoResources(ValueError):
+    """A deployment without a file."""
+
+
+class DefinitionNotFound(LookupError):
+    """No definition has that key (and version)."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        self.kind = kind
+        self.key = key
+        super().__init__(f"no {kind} with key {key} is deployed")
+
+
+class DeploymentInUse(Exception):
+    """The deployment still has live instances and was to be deleted without them."""
+
+    def __init__(self, id: str, instances: int) -> None:
+        self.id = id
+        self.instances = instances
+        super().__init__(f"deployment {id} has {instances} live instances")
+
+
+class AlreadyClaimed(Exception):
+    """The task belongs to somebody else."""
+
+    def __init__(self, task_id: str, assignee: str) -> None:
+        self.task_id = task_id
+        self.assignee = assignee
+        super().__init__(f"task {task_id} is already claimed by {assignee}")
+
+
+class Suspended(Exception):
+    """The thing rests; it has to be activated first. `kind` is process definition, process instance or task."""
+
+    def __init__(self, kind: str, id: str) -> None:
+        self.kind = kind
+        self.id = id
+        super().__init__(f"{kind} {id} is suspended")
+
+
+class MismatchingCorrelation(Exception):
+    """A message finds no receiver, or (`matches` > 1) more than the one it is meant for."""
+
+    def __init__(self, message_name: str, matches: int) -> None:
+        self.message_name = message_name
+        self.matches = matches
+        found = "nobody waits" if matches == 0 else f"{matches} wait"
+        super().__init__(f"message {message_name!r}: {found} that matches the parameters")
+
+
+class NotSubscribed(Exception):
+    """The execution does not wait for that event."""
+
+    def __init__(self, execution_id: str, kind: str, event_name: str | None) -> None:
+        self.execution_id = execution_id
+        self.kind = kind
+        self.event_name = event_name
+        super().__init__(f"execution {execution_id} does not wait for {kind} {event_name or ''}".rstrip())
+
+
+class SignalStorm(RuntimeError):
+    """Signals kept causing signals within one command; none of it was kept."""
+
+    def __init__(self, deliveries: int) -> None:
+        self.deliveries = deliveries
+        super().__init__(f"{deliveries} signals were delivered within one command without coming to rest")
+
+
+__all__ = [
+    "AlreadyClaimed",
+    "DefinitionNotFound",
+    "DeploymentInUse",
+    "IllegalMove",
+    "MismatchingCorrelation",
+    "NoResources",
+    "NotFound",
+    "NotSubscribed",
+    "SignalStorm",
+    "Suspended",
+]

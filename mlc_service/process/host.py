@@ -1,0 +1,68 @@
+"""What a running instance may ask of the service: scripts and deployed decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlc_service.dmn import DecisionError
+from mlc_service.engine import HostFailed
+from mlc_service.language.scripts import ScriptOutcome
+from mlc_service.process.surroundings import Surroundings
+from mlc_service.store.definitions import DefinitionFilter
+from mlc_service.store.rows import DecisionDefinitionRow, ProcessDefinitionRow
+from mlc_service.store.selecting import Page
+from mlc_service.store.units import UnitOfWork
+
+
+class UnitHost:
+    """The engine's `Host` inside one unit of work, for instances of one definition."""
+
+    def __init__(self, unit: UnitOfWork, around: Surroundings, definition: ProcessDefinitionRow) -> None:
+        self._unit = unit
+        self._around = around
+        self._definition = definition
+
+    def run_script(
+        self, language: str, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any]
+    ) -> ScriptOutcome:
+        """The outcome of the script. Raises language.ScriptError."""
+        return self._around.scripts.run(language, source, variables, facts=facts)
+
+    def decide(
+        self, decision_key: str, binding: str, version: str | None, variables: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        """The rows of the matched rules. Raises HostFailed if there is no such decision or it fails."""
+        decision = self._around.parsed.decision(self._unit, self._find(decision_key, binding, version))
+        try:
+            return list(decision.evaluate(variables).rows)
+        except DecisionError as error:
+            raise HostFailed(str(error)) from error
+
+    def _find(self, key: str, binding: str, version: str | None) -> DecisionDefinitionRow:
+        """The decision that a business rule task means (Camunda manual, `camunda:decisionRefBinding`)."""
+        match binding:
+            case "latest":
+                found = self._unit.decisions.latest(key)
+                if found is not None:
+                    return found
+                raise HostFailed(f"no decision with key {key!r} is deployed")
+            case "deployment":
+                wanted = DefinitionFilter(key=key, deployment_id=self._definition.deployment_id)
+                which = "in the deployment of this process"
+            case "version":
+                if version is None or not version.strip().isdigit():
+                    raise HostFailed(f"decision {key!r}: {version!r} is not a version")
+                wanted = DefinitionFilter(key=key, version=int(version))
+                which = f"in version {version.strip()}"
+            case "versionTag":
+                wanted = DefinitionFilter(key=key, version_tag=version)
+                which = f"with version tag {version!r}"
+            case _:
+                raise HostFailed(f"decision {key!r}: unknown binding {binding!r}")
+        rows = self._unit.decisions.find(wanted, Page(size=2))
+        if not rows:
+            raise HostFailed(f"no decision with key {key!r} is deployed {which}")
+        if len(rows) > 1:
+            raise HostFailed(f"more than one decision with key {key!r} is deployed {which}")
+        return rows[0]

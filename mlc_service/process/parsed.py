@@ -1,0 +1,83 @@
+"""Definitions and decisions, parsed once per process and kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from threading import Lock
+from typing import Generic, NamedTuple, TypeVar
+
+from mlc_service.dmn import Decision, parse_dmn
+from mlc_service.engine import Definition, parse_bpmn
+from mlc_service.store.rows import DecisionDefinitionRow, ProcessDefinitionRow
+from mlc_service.store.units import UnitOfWork
+
+T = TypeVar("T")
+
+_MOST_KEPT = 256
+
+
+class AnyDelegate:
+    """Holds every name: what was deployed stays loadable when a delegate is taken away; its jobs will say so."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+class _Kept(Generic[T]):
+    """The most recently used values by id. Ids of definitions are never used again, so nothing grows stale."""
+
+    def __init__(self) -> None:
+        self._values: OrderedDict[str, T] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, id: str, make: Callable[[], T]) -> T:
+        with self._lock:
+            if id in self._values:
+                self._values.move_to_end(id)
+                return self._values[id]
+        # two threads may make the same value at once; either will do
+        value = make()
+        with self._lock:
+            self._values[id] = value
+            while len(self._values) > _MOST_KEPT:
+                self._values.popitem(last=False)
+        return value
+
+
+class KnownDefinition(NamedTuple):
+    """A deployed definition and its executable form. Of the row, `suspended` may be out of date."""
+
+    row: ProcessDefinitionRow
+    definition: Definition
+
+
+class Parsed:
+    """The parsed form of what is deployed, by definition id; the least recently used one is forgotten first."""
+
+    def __init__(self) -> None:
+        self._definitions: _Kept[KnownDefinition] = _Kept()
+        self._decisions: _Kept[Decision] = _Kept()
+
+    def known(self, unit: UnitOfWork, definition_id: str) -> KnownDefinition:
+        """The definition of that id. Raises NotFound."""
+        return self._definitions.get(definition_id, lambda: _read(unit, unit.definitions.get(definition_id)))
+
+    def definition(self, unit: UnitOfWork, row: ProcessDefinitionRow) -> Definition:
+        """The executable form of a deployed definition."""
+        return self._definitions.get(row.id, lambda: _read(unit, row)).definition
+
+    def decision(self, unit: UnitOfWork, row: DecisionDefinitionRow) -> Decision:
+        """The executable form of a deployed decision."""
+
+        def parse() -> Decision:
+            file = unit.deployments.resource(row.deployment_id, row.resource_name)
+            return next(one for one in parse_dmn(file.content, file.name) if one.key == row.key)
+
+        return self._decisions.get(row.id, parse)
+
+
+def _read(unit: UnitOfWork, row: ProcessDefinitionRow) -> KnownDefinition:
+    file = unit.deployments.resource(row.deployment_id, row.resource_name)
+    definitions = parse_bpmn(file.content, file.name, AnyDelegate())
+    return KnownDefinition(row, next(one for one in definitions if one.key == row.key))

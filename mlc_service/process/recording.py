@@ -1,0 +1,363 @@
+"""Engine effects become rows: the one place that writes what a step of an instance did.
+
+Whatever came and went within the same step is not written as alive, and history gets it in one row, begun and ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from mlc_service.engine import Execution
+from mlc_service.engine import effects as fx
+from mlc_service.engine.ids import derived_id
+from mlc_service.engine.values import to_stored
+from mlc_service.jobs.failures import RetryPolicy
+from mlc_service.jobs.work import Lease
+from mlc_service.store.rows import (
+    CandidateRow,
+    HistoricActivityRow,
+    HistoricInstanceRow,
+    HistoricTaskRow,
+    HistoricVariableRow,
+    InstanceRow,
+    JobRow,
+    ProcessDefinitionRow,
+    SubscriptionRow,
+    TaskRow,
+    new_job,
+)
+from mlc_service.store.units import UnitOfWork
+
+_GOES_ON = frozenset({"async", "delegate"})
+
+
+class Thrown(NamedTuple):
+    """A signal that a step has thrown; `too_late` are subscriptions that came into being after it."""
+
+    name: str
+    variables: dict[str, Any]
+    too_late: Set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The instance that a step was about. `is_new` if it has no row yet; `consumed` is a job that is gone already."""
+
+    id: str
+    definition: ProcessDefinitionRow
+    business_key: str | None
+    is_new: bool
+    start_user: str | None = None
+    delete_reason: str | None = None
+    consumed: JobRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is left to do: signals to be delivered, and a job that the worker was given to go on with."""
+
+    thrown: list[Thrown] = field(default_factory=list)
+    next: JobRow | None = None
+
+
+def record(
+    unit: UnitOfWork,
+    subject: Subject,
+    execution: Execution,
+    now: datetime,
+    retries: RetryPolicy,
+    lease: Lease | None = None,
+) -> Recorded:
+    """The instance's rows and its history are as the step has left it."""
+    changes = _Changes(subject, now, retries)
+    for effect in execution.effects:
+        changes.add(effect)
+    next_job = changes.claim_next(lease)
+    _write_instance(unit, subject, execution, changes, now)
+    _write_history(unit, subject, changes, now)
+    return Recorded(changes.thrown, next_job)
+
+
+class _Changes:
+    """Effects added up, so that each table is written once."""
+
+    def __init__(self, subject: Subject, now: datetime, retries: RetryPolicy) -> None:
+        self._subject = subject
+        self._owner = UUID(subject.id)
+        self._now = now
+        self._retries = retries
+        self.activities: dict[int, HistoricActivityRow] = {}
+        self.ended_activities: list[tuple[str, bool]] = []
+        self.variables: dict[tuple[int, str], HistoricVariableRow] = {}
+        self.deleted_variables: dict[tuple[int, str], None] = {}
+        self.tasks: dict[int, TaskRow] = {}
+        self.candidates: dict[int, list[CandidateRow]] = {}
+        self.historic_tasks: dict[int, HistoricTaskRow] = {}
+        self.ended_tasks: list[tuple[str, str]] = []
+        self.jobs: dict[int, JobRow] = {}
+        self.dropped_jobs: list[str] = []
+        self.subscriptions: dict[int, SubscriptionRow] = {}
+        self.ended_subscriptions: list[str] = []
+        self.thrown: list[Thrown] = []
+        # of each thrown signal, the set that becomes its `too_late`
+        self._subscribed_after: list[set[str]] = []
+        self.end: fx.InstanceEnded | None = None
+        self.start_activity_id: str | None = None
+
+    def add(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.ActivityStarted():
+                self._activity_started(effect)
+            case fx.ActivityEnded(number, canceled):
+                begun = self.activities.get(number)
+                if begun is not None:
+                    self.activities[number] = begun._replace(ended=self._now, canceled=canceled)
+                else:
+                    self.ended_activities.append((self._id(number), canceled))
+            case fx.VariableWritten():
+                self._variable_written(effect)
+            case fx.VariableDeleted(scope, name):
+                written = self.variables.get((scope, name))
+                if written is not None:
+                    self.variables[scope, name] = written._replace(state="DELETED")
+                else:
+                    self.deleted_variables[scope, name] = None
+            case fx.TaskCreated():
+                self._task_created(effect)
+            case fx.TaskEnded(number, reason):
+                self._task_ended(number, reason)
+            case fx.JobCreated():
+                self._job_created(effect)
+            case fx.JobDropped(number):
+                consumed = self._subject.consumed
+                if self.jobs.pop(number, None) is None and (consumed is None or consumed.number != number):
+                    self.dropped_jobs.append(self._id(number))
+            case fx.Subscribed():
+                self._subscribed(effect)
+            case fx.Unsubscribed(number):
+                if self.subscriptions.pop(number, None) is None:
+                    self.ended_subscriptions.append(self._id(number))
+            case fx.SignalThrown(event_name, variables):
+                too_late: set[str] = set()
+                self._subscribed_after.append(too_late)
+                # filled while further effects are added; read when all are
+                self.thrown.append(Thrown(event_name, variables, too_late))
+            case fx.InstanceEnded():
+                self.end = effect
+
+    def claim_next(self, lease: Lease | None) -> JobRow | None:
+        """The first new job that can run at once is the worker's already, if the worker wants to go on."""
+        consumed = self._subject.consumed
+        if lease is None or not lease.goes_on or consumed is None:
+            return None
+        for number, job in self.jobs.items():
+            # who held a job that others may run beside must not become the one exclusive holder on the way
+            if job.kind in _GOES_ON and (consumed.exclusive or not job.exclusive):
+                claimed = job._replace(
+                    state="running", attempt=1, worker=lease.worker, lease_until=lease.until(self._now)
+                )
+                self.jobs[number] = claimed
+                return claimed
+        return None
+
+    def _id(self, number: int) -> str:
+        return derived_id(self._owner, number)
+
+    def _activity_started(self, effect: fx.ActivityStarted) -> None:
+        definition = self._subject.definition
+        if self.start_activity_id is None:
+            self.start_activity_id = effect.activity_id
+        self.activities[effect.number] = HistoricActivityRow(
+            id=self._id(effect.number),
+            instance_id=self._subject.id,
+            number=effect.number,
+            parent=effect.parent,
+            definition_id=definition.id,
+            definition_key=definition.key,
+            activity_id=effect.activity_id,
+            activity_name=effect.activity_name,
+            activity_type=effect.activity_type,
+            started=self._now,
+            ended=None,
+            canceled=False,
+        )
+
+    def _variable_written(self, effect: fx.VariableWritten) -> None:
+        place = (effect.scope, effect.name)
+        self.deleted_variables.pop(place, None)
+        self.variables[place] = HistoricVariableRow(
+            instance_id=self._subject.id,
+            scope=effect.scope,
+            name=effect.name,
+            definition_id=self._subject.definition.id,
+            definition_key=self._subject.definition.key,
+            value=to_stored(effect.value),
+            state="CREATED",
+            created=self._now,
+            updated=self._now,
+        )
+
+    def _task_created(self, effect: fx.TaskCreated) -> None:
+        id = self._id(effect.number)
+        definition = self._subject.definition
+        self.tasks[effect.number] = TaskRow(
+            id=id,
+            instance_id=self._subject.id,
+            definition_id=definition.id,
+            definition_key=definition.key,
+            activity_id=effect.activity_id,
+            activity=effect.activity,
+            name=effect.name,
+            description=effect.description,
+            assignee=effect.assignee,
+            owner=None,
+            delegation_state=None,
+            priority=effect.priority,
+            due=effect.due,
+            follow_up=effect.follow_up,
+            created=self._now,
+            updated=None,
+            form_key=effect.form_key,
+            suspended=False,
+        )
+        self.candidates[effect.number] = [
+            *(CandidateRow(id, "user", user) for user in dict.fromkeys(effect.candidate_users)),
+            *(CandidateRow(id, "group", group) for group in dict.fromkeys(effect.candidate_groups)),
+        ]
+        self.historic_tasks[effect.number] = HistoricTaskRow(
+            id=id,
+            instance_id=self._subject.id,
+            definition_id=definition.id,
+            definition_key=definition.key,
+            activity_id=effect.activity_id,
+            activity=effect.activity,
+            name=effect.name,
+            description=effect.description,
+            assignee=effect.assignee,
+            owner=None,
+            priority=effect.priority,
+            due=effect.due,
+            follow_up=effect.follow_up,
+            started=self._now,
+            ended=None,
+            delete_reason=None,
+        )
+
+    def _task_ended(self, number: int, reason: str) -> None:
+        if self.tasks.pop(number, None) is None:
+            self.ended_tasks.append((self._id(number), reason))
+        else:
+            self.candidates.pop(number)
+            begun = self.historic_tasks[number]
+            self.historic_tasks[number] = begun._replace(ended=self._now, delete_reason=reason)
+
+    def _job_created(self, effect: fx.JobCreated) -> None:
+        definition = self._subject.definition
+        self.jobs[effect.number] = new_job(
+            self._id(effect.number),
+            effect.kind,
+            self._now,
+            payload=None if effect.implementation is None else {"implementation": effect.implementation},
+            due=effect.due,
+            retries=self._retries.retries_of(effect.retry_cycle),
+            retry_cycle=effect.retry_cycle,
+            priority=effect.priority,
+            exclusive=effect.exclusive,
+            instance_id=self._subject.id,
+            number=effect.number,
+            definition_id=definition.id,
+            definition_key=definition.key,
+            activity_id=effect.activity_id,
+        )
+
+    def _subscribed(self, effect: fx.Subscribed) -> None:
+        id = self._id(effect.number)
+        for later in self._subscribed_after:
+            later.add(id)
+        self.subscriptions[effect.number] = SubscriptionRow(
+            id=id,
+            instance_id=self._subject.id,
+            definition_id=self._subject.definition.id,
+            kind=effect.kind,
+            event_name=effect.event_name,
+            activity_id=effect.activity_id,
+            activity=effect.activity,
+            created=self._now,
+        )
+
+
+def _write_instance(unit: UnitOfWork, subject: Subject, execution: Execution, changes: _Changes, now: datetime) -> None:
+    if changes.end is not None:
+        if not subject.is_new:
+            # tasks, jobs, subscriptions, incidents and scopes go with it
+            unit.instances.delete(subject.id)
+        return
+    scopes = execution.changed_scopes()
+    variables = scopes.pop(0, None)
+    if subject.is_new:
+        unit.instances.insert(
+            InstanceRow(
+                id=subject.id,
+                definition_id=subject.definition.id,
+                definition_key=subject.definition.key,
+                business_key=subject.business_key,
+                state=execution.dump(),
+                variables=variables or {},
+                suspended=False,
+                revision=1,
+                started=now,
+            ),
+            {number: stored for number, stored in scopes.items() if stored is not None},
+        )
+    else:
+        unit.instances.update(subject.id, execution.dump(), variables)
+        unit.instances.write_scopes(subject.id, scopes)
+        unit.tasks.delete([id for id, _ in changes.ended_tasks])
+        unit.jobs.delete(changes.dropped_jobs)
+        unit.subscriptions.delete(changes.ended_subscriptions)
+    unit.tasks.insert(list(changes.tasks.values()), _flat(changes.candidates.values()))
+    unit.jobs.insert(list(changes.jobs.values()))
+    unit.subscriptions.insert(list(changes.subscriptions.values()))
+
+
+def _write_history(unit: UnitOfWork, subject: Subject, changes: _Changes, now: datetime) -> None:
+    history = unit.history
+    end = changes.end
+    if subject.is_new:
+        history.insert_instance(
+            HistoricInstanceRow(
+                id=subject.id,
+                definition_id=subject.definition.id,
+                definition_key=subject.definition.key,
+                business_key=subject.business_key,
+                start_activity_id=changes.start_activity_id,
+                end_activity_id=end.end_activity_id if end else None,
+                start_user=subject.start_user,
+                state=end.state if end else "ACTIVE",
+                started=now,
+                ended=now if end else None,
+                delete_reason=None,
+            )
+        )
+    elif end is not None:
+        history.update_instance(
+            subject.id,
+            state=end.state,
+            ended=now,
+            end_activity_id=end.end_activity_id,
+            delete_reason=subject.delete_reason,
+        )
+    history.insert_activities(list(changes.activities.values()))
+    history.end_activities(changes.ended_activities, now)
+    history.insert_tasks(list(changes.historic_tasks.values()))
+    history.end_tasks(changes.ended_tasks, now)
+    history.write_variables(list(changes.variables.values()))
+    history.delete_variables(subject.id, list(changes.deleted_variables), now)
+
+
+def _flat(groups: Iterable[list[CandidateRow]]) -> list[CandidateRow]:
+    return [candidate for group in groups for candidate in group]

@@ -1,0 +1,249 @@
+"""What jobs do: one handler a kind, to be handed to the job runner by app.py.
+
+async, timer                the engine goes on, in one transaction
+delegate                    the delegate is called outside every transaction, then the engine goes on
+timer_start                 a definition is started by its timer
+signal                      from the outbox: becomes one job a receiver
+signal_receipt, signal_start  one receiver's part of it
+message                     from the outbox: reaches its instance
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from mlc_service.delegate_api import BpmnError
+from mlc_service.engine import Execution, ExecutionFailed, NotWaiting
+from mlc_service.engine.ids import number_of
+from mlc_service.engine.values import from_stored
+from mlc_service.jobs.work import Done, Failed, Handler, Lease
+from mlc_service.process.errors import MismatchingCorrelation, SignalStorm
+from mlc_service.process.messages import MESSAGE, CorrelateMessage, correlate_message
+from mlc_service.process.running import Step, load
+from mlc_service.process.signals import SIGNAL
+from mlc_service.process.starts import TIMER_START, next_job
+from mlc_service.process.surroundings import Surroundings
+from mlc_service.store.errors import LeaseLost, NotFound
+from mlc_service.store.ids import new_id
+from mlc_service.store.rows import JobRow, SubscriptionRow, new_job
+from mlc_service.store.subscriptions import SubscriptionFilter
+from mlc_service.store.units import UnitOfWork, Units
+
+log = structlog.get_logger(__name__)
+
+SIGNAL_RECEIPT = "signal_receipt"
+SIGNAL_START = "signal_start"
+
+
+@dataclass(frozen=True, slots=True)
+class DelegateCall:
+    """A service task that is to be done, outside every transaction; `variables` are plain.
+
+    `idempotency_key` is the same on every retry of this job.
+    """
+
+    implementation: str
+    variables: Mapping[str, Any]
+    instance_id: str
+    definition_key: str
+    activity_id: str
+    business_key: str | None
+    job_id: str
+    idempotency_key: str
+
+
+class DelegateOutcome(Protocol):
+    """What a delegate wants done with the variables; `delegate_api.DelegateExecution` is one."""
+
+    @property
+    def written(self) -> Mapping[str, Any]: ...
+    @property
+    def removed(self) -> set[str]: ...
+
+
+# Runs the delegate that the call names. delegate_api.BpmnError is a BPMN error, anything else a failed try.
+Delegates = Callable[[DelegateCall], DelegateOutcome]
+
+
+def handlers(units: Units, around: Surroundings, delegates: Delegates) -> Mapping[str, Handler]:
+    """A handler for every kind of job that instances, definitions and the outboxes create."""
+    work = _Work(units, around)
+    return {
+        "async": lambda job, lease: work.go_on(job, lease, Execution.continue_job),
+        "timer": lambda job, lease: work.go_on(job, lease, Execution.fire_timer),
+        "delegate": lambda job, lease: work.delegate(job, lease, delegates),
+        TIMER_START: work.start_by_timer,
+        SIGNAL: work.fan_out,
+        SIGNAL_RECEIPT: work.receive_signal,
+        SIGNAL_START: work.start_by_signal,
+        MESSAGE: work.deliver_message,
+    }
+
+
+class _Work:
+    """The handlers. Each commits its own transactions; what may go wrong in an instance becomes `Failed`."""
+
+    def __init__(self, units: Units, around: Surroundings) -> None:
+        self._units = units
+        self._around = around
+
+    def go_on(self, job: JobRow, lease: Lease, how: Callable[[Execution, int], object]) -> Done | Failed:
+        """The engine has taken the job back, as `how` says."""
+        assert job.instance_id is not None
+        assert job.number is not None
+        number = job.number
+        return self._feed(job, lease, lambda execution: how(execution, number))
+
+    def delegate(self, job: JobRow, lease: Lease, delegates: Delegates) -> Done | Failed:
+        """The delegate has done its work and the engine knows. Nothing is locked while it works."""
+        assert job.number is not None
+        number = job.number
+        try:
+            outcome = delegates(self._units.read(lambda unit: self._call(unit, job)))
+        except NotFound:
+            # the instance ended meanwhile and its job with it
+            raise LeaseLost(job.id, job.attempt) from None
+        except BpmnError as error:
+            code, message, variables = error.code, error.message, error.variables
+            return self._feed(job, lease, lambda execution: execution.delegate_failed(number, code, message, variables))
+        except Exception as error:
+            log.warning("delegate_failed", job_id=job.id, activity_id=job.activity_id, error=str(error))
+            return _failed(error)
+        return self._feed(
+            job,
+            lease,
+            lambda execution: execution.delegate_completed(number, outcome.written, outcome.removed),
+        )
+
+    def _call(self, unit: UnitOfWork, job: JobRow) -> DelegateCall:
+        assert job.instance_id is not None
+        assert job.number is not None
+        row = unit.instances.get(job.instance_id)
+        execution, _ = load(unit, self._around, row)
+        return DelegateCall(
+            implementation=job.payload["implementation"],
+            variables=execution.delegate_variables(job.number),
+            instance_id=row.id,
+            definition_key=row.definition_key,
+            activity_id=job.activity_id or "",
+            business_key=row.business_key,
+            job_id=job.id,
+            idempotency_key=f"{row.id}/{job.number}",
+        )
+
+    def _feed(self, job: JobRow, lease: Lease, what: Callable[[Execution], object]) -> Done | Failed:
+        instance_id = job.instance_id
+        assert instance_id is not None
+
+        def work(unit: UnitOfWork) -> JobRow | None:
+            step = Step(unit, self._around, lease=lease)
+            fed = step.feed(instance_id, what, consumed=job)
+            step.settle()
+            return fed.next
+
+        return self._recorded(job, lambda: Done(self._units.run(work)))
+
+    def start_by_timer(self, job: JobRow, lease: Lease) -> Done | Failed:  # noqa: ARG002
+        """The definition is started, and its next firing is planned."""
+
+        def work(unit: UnitOfWork) -> None:
+            unit.jobs.finish(job.id, job.attempt)
+            following = next_job(job, self._around)
+            if following is not None:
+                unit.jobs.insert([following])
+            self._start(unit, job, {})
+
+        return self._recorded(job, lambda: Done(self._units.run(work)))
+
+    def fan_out(self, job: JobRow, lease: Lease) -> Done | Failed:  # noqa: ARG002
+        """There is a job for everybody who waits for the signal: each has tries and an incident of its own."""
+
+        def work(unit: UnitOfWork) -> None:
+            unit.jobs.finish(job.id, job.attempt)
+            wanted = SubscriptionFilter(kind="signal", event_name=job.payload["name"], is_active=True)
+            unit.jobs.insert([self._receipt(job, waiting) for waiting in unit.subscriptions.find(wanted)])
+
+        self._units.run(work)
+        return Done()
+
+    def _receipt(self, job: JobRow, waiting: SubscriptionRow) -> JobRow:
+        now = self._around.clock.now()
+        is_start = waiting.instance_id is None
+        return new_job(
+            new_id(now),
+            SIGNAL_START if is_start else SIGNAL_RECEIPT,
+            now,
+            payload={"subscription": waiting.id, "variables": job.payload["variables"]},
+            retries=self._around.retries.retries_of(None),
+            instance_id=waiting.instance_id,
+            definition_id=waiting.definition_id,
+            activity_id=waiting.activity_id,
+        )
+
+    def receive_signal(self, job: JobRow, lease: Lease) -> Done | Failed:
+        """The instance has received the signal, if it still waits for it."""
+        assert job.instance_id is not None
+        number = number_of(job.instance_id, job.payload["subscription"])
+        assert number is not None
+        variables = _variables(job)
+
+        def receive(execution: Execution) -> None:
+            try:
+                execution.receive(number, variables)
+            except NotWaiting:
+                # another event came first; a signal that nobody waits for is lost
+                log.info("signal_too_late", job_id=job.id, instance_id=job.instance_id)
+
+        return self._feed(job, lease, receive)
+
+    def start_by_signal(self, job: JobRow, lease: Lease) -> Done | Failed:  # noqa: ARG002
+        """The definition is started by the signal."""
+
+        def work(unit: UnitOfWork) -> None:
+            unit.jobs.finish(job.id, job.attempt)
+            self._start(unit, job, _variables(job))
+
+        return self._recorded(job, lambda: Done(self._units.run(work)))
+
+    def _start(self, unit: UnitOfWork, job: JobRow, variables: Mapping[str, Any]) -> None:
+        assert job.definition_id is not None
+        step = Step(unit, self._around)
+        step.start(unit.definitions.get(job.definition_id), at=job.activity_id, variables=variables)
+        step.settle()
+
+    def deliver_message(self, job: JobRow, lease: Lease) -> Done | Failed:  # noqa: ARG002
+        """The instance has received the message. A try fails while it does not wait for it."""
+
+        def work(unit: UnitOfWork) -> None:
+            assert job.instance_id is not None
+            command = CorrelateMessage(job.payload["name"], instance_id=job.instance_id, variables=_variables(job))
+            # first, because the instance's end takes the job along
+            unit.instances.lock(job.instance_id)
+            unit.jobs.finish(job.id, job.attempt)
+            correlate_message(unit, self._around, command)
+
+        return self._recorded(job, lambda: Done(self._units.run(work)))
+
+    def _recorded(self, job: JobRow, work: Callable[[], Done]) -> Done | Failed:
+        try:
+            return work()
+        except NotFound as missing:
+            if missing.kind == "process instance":
+                # it ended meanwhile, and its job with it
+                raise LeaseLost(job.id, job.attempt) from None
+            return _failed(missing)
+        except (ExecutionFailed, NotWaiting, MismatchingCorrelation, SignalStorm) as error:
+            return _failed(error)
+
+
+def _variables(job: JobRow) -> dict[str, Any]:
+    return {name: from_stored(value) for name, value in job.payload["variables"].items()}
+
+
+def _failed(error: Exception) -> Failed:
+    return Failed(str(error) or type(error).__name__, "".join(traceback.format_exception(error)))

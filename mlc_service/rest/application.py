@@ -1,0 +1,70 @@
+"""The web application: middlewares, mounts, one form for errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import anyio.to_thread
+from fastapi import Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from mlc_service.rest import errors, health, token
+from mlc_service.rest.app import board, scoring
+from mlc_service.rest.camunda.mounting import mount
+from mlc_service.rest.camunda.routes import routes
+from mlc_service.rest.dependencies import Dependencies, current_user
+from mlc_service.rest.middleware import CAMUNDA, BodyLimit, OneSpelling
+
+_DESCRIPTION = """
+Runs the life cycle of machine-learning models as BPMN processes.
+
+The process API is Camunda 7's: everything under `/mlc-service/rest` is also at `/engine-rest`, and at both with
+`/engine/default` in between. Log in with Basic, or with a bearer token from `POST /gocli/token`.
+"""
+
+
+def create_app(deps: Dependencies) -> FastAPI:
+    """The application over these dependencies; it starts and stops nothing of its own but its threads."""
+    app = FastAPI(
+        title="MLC Service",
+        version=deps.version,
+        description=_DESCRIPTION,
+        redirect_slashes=False,
+        lifespan=_lifespan(deps),
+    )
+    app.state.deps = deps
+    errors.install(app)
+    app.include_router(health.router)
+    app.include_router(token.router)
+    mount(app, CAMUNDA, routes())
+    behind_login = [Depends(current_user)]
+    for router in deps.routers:
+        app.include_router(router, dependencies=behind_login)
+    if deps.board is not None:
+        app.include_router(board.router, dependencies=behind_login)
+    if deps.score is not None:
+        # last: its first path segment is a name of somebody's choosing
+        app.include_router(scoring.router, dependencies=behind_login)
+    app.add_middleware(BodyLimit, limit=deps.max_body_bytes)
+    app.add_middleware(OneSpelling)
+    # Camunda Modeler sends `Origin: file://`; credentials travel in a header and never in a cookie, so that a
+    # page of somebody else's cannot borrow them
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["Content-Disposition", "Retry-After"],
+        max_age=3600,
+    )
+    return app
+
+
+def _lifespan(deps: Dependencies) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = deps.threads
+        yield
+
+    return lifespan

@@ -1,0 +1,137 @@
+"""Decision definitions: finding them, their tables, evaluating them (camunda7.md §4.10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlc_service.dmn import Decision
+from mlc_service.engine.values import as_variable, plain
+from mlc_service.process.errors import DefinitionNotFound
+from mlc_service.rest.camunda import fields, query
+from mlc_service.rest.camunda.call import Call, Route
+from mlc_service.rest.camunda.errors import explaining
+from mlc_service.rest.camunda.resource import Resource
+from mlc_service.rest.camunda.tenants import tenant_filters
+from mlc_service.rest.camunda.values import write_variables
+from mlc_service.store.definitions import DefinitionFilter
+from mlc_service.store.rows import DecisionDefinitionRow
+from mlc_service.store.units import UnitOfWork
+
+_TAG = "Decision Definition"
+
+DECISION_DEFINITIONS: Resource[DecisionDefinitionRow, DefinitionFilter] = Resource(
+    path="/decision-definition",
+    tag=_TAG,
+    noun="decision definitions",
+    fields=(
+        fields.text("id", "id"),
+        fields.text("key", "key"),
+        fields.absent("category"),
+        fields.text("name", "name"),
+        fields.integer("version", "version"),
+        fields.text("resource", "resource_name"),
+        fields.text("deploymentId", "deployment_id"),
+        fields.absent("tenantId"),
+        fields.absent("decisionRequirementsDefinitionId"),
+        fields.absent("decisionRequirementsDefinitionKey"),
+        fields.absent("historyTimeToLive"),
+        fields.text("versionTag", "version_tag"),
+    ),
+    queryable=query.Queryable(
+        filters=(
+            query.text("decisionDefinitionId", "id"),
+            query.texts("decisionDefinitionIdIn", "ids"),
+            query.text("name", "name"),
+            query.text("nameLike", "name_like"),
+            query.text("deploymentId", "deployment_id"),
+            query.text("key", "key"),
+            query.text("keyLike", "key_like"),
+            query.integer("version", "version"),
+            query.flag("latestVersion", latest_version=True),
+            query.text("resourceName", "resource_name"),
+            query.text("versionTag", "version_tag"),
+            query.never("category"),
+            query.never("categoryLike"),
+            query.never("decisionRequirementsDefinitionId"),
+            query.never("decisionRequirementsDefinitionKey"),
+            query.ignored_flag("withoutDecisionRequirementsDefinition"),
+            *tenant_filters("includeDecisionDefinitionsWithoutTenantId"),
+            *query.unsupported("deployedAfter", "deployedAt", "resourceNameLike", "versionTagLike"),
+        ),
+        sorts={
+            "category": "id", "decisionRequirementsDefinitionKey": "id", "key": "key", "id": "id", "name": "name",
+            "version": "version", "deploymentId": "deployment_id", "deployTime": None,
+            "versionTag": "version_tag", "tenantId": "id",
+        },
+    ),
+    wanted=DefinitionFilter,
+    find=lambda unit, wanted, page: unit.decisions.find(wanted, page),
+    count=lambda unit, wanted: unit.decisions.count(wanted),
+    get=lambda unit, id: unit.decisions.get(id),
+)  # fmt: skip
+
+
+def by_key(call: Call) -> dict[str, Any]:
+    """The latest version of a key."""
+    return DECISION_DEFINITIONS.dto(call.read(lambda unit: _row(call, unit)))
+
+
+def xml(call: Call) -> dict[str, Any]:
+    """The table as it was deployed."""
+
+    def find(unit: UnitOfWork) -> tuple[str, bytes]:
+        row = _row(call, unit)
+        return row.id, _content(unit, row)
+
+    id, content = call.read(find)
+    return {"id": id, "dmnXml": content.decode("utf-8", "replace")}
+
+
+def evaluate(call: Call) -> list[dict[str, Any]]:
+    """One object of typed values for every row that holds."""
+    variables = {name: plain(value) for name, value in call.body.variables().items()}
+
+    def find(unit: UnitOfWork) -> Decision:
+        return call.deps.process.parsed.decision(unit, _row(call, unit))
+
+    decision = call.read(find)
+    with explaining(f"Cannot evaluate decision {decision.key}"):
+        result = decision.evaluate(variables)
+    return [write_variables({name: as_variable(value) for name, value in row.items()}) for row in result.rows]
+
+
+def _row(call: Call, unit: UnitOfWork) -> DecisionDefinitionRow:
+    if "id" in call.path:
+        return unit.decisions.get(call.path["id"])
+    row = unit.decisions.latest(call.path["key"])
+    if row is None:
+        raise DefinitionNotFound("decision definition", call.path["key"])
+    return row
+
+
+def _content(unit: UnitOfWork, row: DecisionDefinitionRow) -> bytes:
+    return unit.deployments.resource(row.deployment_id, row.resource_name).content
+
+
+_XML: fields.Schema = {"type": "object", "properties": {"id": {"type": "string"}, "dmnXml": {"type": "string"}}}
+_EVALUATE: fields.Schema = {"type": "object", "properties": {"variables": {"type": "object"}}}
+_ROWS: fields.Schema = {"type": "array", "items": {"type": "object"}}
+
+ROUTES = [
+    *DECISION_DEFINITIONS.routes(),
+    Route(
+        "GET", "/decision-definition/key/{key}", by_key, _TAG, "Get the latest version of a key",
+        answer=fields.schema_of(DECISION_DEFINITIONS.fields),
+    ),
+    *(
+        route
+        for at, by in (("{id}", ""), ("key/{key}", ", by key"))
+        for route in (
+            Route("GET", f"/decision-definition/{at}/xml", xml, _TAG, f"Get the table{by}", answer=_XML),
+            Route(
+                "POST", f"/decision-definition/{at}/evaluate", evaluate, _TAG, f"Evaluate{by}",
+                request=_EVALUATE, answer=_ROWS,
+            ),
+        )
+    ),
+]  # fmt: skip

@@ -1,0 +1,181 @@
+"""From typed exceptions to Camunda's answers: one table (camunda7.md §4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mlc_service.dmn import DecisionError
+from mlc_service.engine import ExecutionFailed, NotWaiting
+from mlc_service.jobs.work import JobFailed
+from mlc_service.problems import InvalidResource, Problem
+from mlc_service.process import errors as process
+from mlc_service.rest.errors import HttpProblem
+from mlc_service.store import errors as store
+
+_PARSE_FAILED = "ENGINE-09005 Could not parse BPMN process. Errors: "
+_DMN_FAILED = "ENGINE-22004 Unable to transform DMN resource '{resource}'. Errors: "
+
+# Camunda's own spelling begins with a Cyrillic letter (U+0435), Operaton's does not: clients may read either.
+_ELEMENT_IDS = ("\u0435lementIds", "elementIds")
+
+_NOT_FOUND = {
+    "process definition": "No matching definition with id {id}",
+    "decision definition": "No matching decision definition with id {id}",
+    "deployment": "Deployment with id '{id}' does not exist",
+    "resource": "Deployment resource '{id}' does not exist",
+    "task": "No matching task with id {id}",
+    "job": "Job with id {id} does not exist",
+    "incident": "No matching incident with id {id}",
+    "event subscription": "Event subscription with id {id} does not exist",
+    "historic process instance": "Historic process instance with id {id} does not exist",
+}
+
+
+def translate(error: Exception) -> HttpProblem | None:
+    """How Camunda would answer, None for what nobody expected."""
+    if isinstance(error, HttpProblem):
+        return error
+    for kind, answer in _TABLE:
+        if isinstance(error, kind):
+            return answer(error)
+    return None
+
+
+@contextmanager
+def explaining(what: str) -> Iterator[None]:
+    """Client's mistakes and failed steps inside are told as `what: …`, as Camunda does for starts and completions."""
+    try:
+        yield
+    except Exception as error:
+        problem = translate(error)
+        if problem is None or problem.status not in (400, 500):
+            raise
+        raise HttpProblem(
+            problem.status, problem.kind, f"{what}: {problem.message}", problem.code, extra=problem.extra
+        ) from error
+
+
+def _not_found(error: store.NotFound) -> HttpProblem:
+    default = f"{error.kind[:1].upper()}{error.kind[1:]} with id {{id}} does not exist"
+    message = _NOT_FOUND.get(error.kind, default).format(id=error.id)
+    return HttpProblem(404, "InvalidRequestException", message)
+
+
+def _definition_not_found(error: process.DefinitionNotFound) -> HttpProblem:
+    message = f"No matching {error.kind} with key: {error.key} and no tenant-id"
+    return HttpProblem(404, "InvalidRequestException", message)
+
+
+def _invalid_resource(error: InvalidResource) -> HttpProblem:
+    errors = [problem for problem in error.problems if problem.severity == "error"]
+    warnings = [problem for problem in error.problems if problem.severity != "error"]
+    lines = "".join(f"\n* {_line(error.resource, problem)}" for problem in errors)
+    is_decision = error.resource.endswith((".dmn", ".dmn11.xml"))
+    head = _DMN_FAILED.format(resource=error.resource) if is_decision else _PARSE_FAILED
+    details = {
+        error.resource: {
+            "errors": [_problem(problem) for problem in errors],
+            "warnings": [_problem(problem) for problem in warnings],
+        }
+    }
+    return HttpProblem(400, "ParseException", head + lines, 0, extra={"details": details})
+
+
+def _line(resource: str, problem: Problem) -> str:
+    return f"{problem.message} | resource {resource} | line {problem.line} | column {problem.column}"
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    ids = [] if problem.element_id is None else [problem.element_id]
+    return {
+        "message": problem.message,
+        "line": problem.line,
+        "column": problem.column,
+        "mainElementId": problem.element_id,
+        **dict.fromkeys(_ELEMENT_IDS, ids),
+    }
+
+
+def _no_resources(_: process.NoResources) -> HttpProblem:
+    return HttpProblem(400, "InvalidRequestException", "No deployment resources contained in the form upload.")
+
+
+def _in_use(error: process.DeploymentInUse) -> HttpProblem:
+    message = (
+        f"Deployment {error.id} has {error.instances} running process instances. "
+        "Delete them first, or delete the deployment with cascade=true"
+    )
+    return HttpProblem(400, "BadUserRequestException", message, 10001)
+
+
+def _claimed(error: process.AlreadyClaimed) -> HttpProblem:
+    message = f"Task '{error.task_id}' is already claimed by someone else."
+    return HttpProblem(500, "TaskAlreadyClaimedException", message, 0)
+
+
+def _suspended(error: process.Suspended) -> HttpProblem:
+    message = f"{error.kind[:1].upper()}{error.kind[1:]} {error.id} is suspended"
+    return HttpProblem(400, "SuspendedEntityInteractionException", message, 0)
+
+
+def _mismatching(error: process.MismatchingCorrelation) -> HttpProblem:
+    if error.matches:
+        found = f"{error.matches} executions match the correlation keys"
+    else:
+        found = "No process definition or execution matches the parameters"
+    message = f"Cannot correlate message '{error.message_name}': {found}"
+    return HttpProblem(400, "MismatchingMessageCorrelationException", message, 0)
+
+
+def _not_subscribed(error: process.NotSubscribed) -> HttpProblem:
+    named = f"a {error.kind} event with name '{error.event_name}'" if error.event_name else "any event"
+    message = f"Execution '{error.execution_id}' has not subscribed to {named}."
+    return HttpProblem(500, "ProcessEngineException", message, 0)
+
+
+def _illegal_move(error: store.IllegalMove) -> HttpProblem:
+    return HttpProblem(409, "OptimisticLockingException", f"The {error.kind} {error.id} is {error.state}", 1)
+
+
+def _lease_lost(error: store.LeaseLost) -> HttpProblem:
+    return HttpProblem(409, "OptimisticLockingException", str(error), 1)
+
+
+def _version_conflict(error: store.VersionConflict) -> HttpProblem:
+    return HttpProblem(409, "OptimisticLockingException", str(error), 1)
+
+
+def _not_waiting(error: NotWaiting) -> HttpProblem:
+    return HttpProblem(404, "NotFoundException", str(error))
+
+
+def _failed(error: Exception) -> HttpProblem:
+    return HttpProblem(500, "ProcessEngineException", str(error), 0)
+
+
+def _decision_failed(error: DecisionError) -> HttpProblem:
+    return HttpProblem(500, "DmnEngineException", str(error), 0)
+
+
+# (exception, how it is answered), the first that fits
+_TABLE: list[tuple[type[Exception], Callable[[Any], HttpProblem]]] = [
+    (InvalidResource, _invalid_resource),
+    (process.NoResources, _no_resources),
+    (process.DefinitionNotFound, _definition_not_found),
+    (store.NotFound, _not_found),
+    (process.DeploymentInUse, _in_use),
+    (process.AlreadyClaimed, _claimed),
+    (process.Suspended, _suspended),
+    (process.MismatchingCorrelation, _mismatching),
+    (process.NotSubscribed, _not_subscribed),
+    (process.SignalStorm, _failed),
+    (store.IllegalMove, _illegal_move),
+    (store.LeaseLost, _lease_lost),
+    (store.VersionConflict, _version_conflict),
+    (NotWaiting, _not_waiting),
+    (ExecutionFailed, _failed),
+    (JobFailed, _failed),
+    (DecisionError, _decision_failed),
+]

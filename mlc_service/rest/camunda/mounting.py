@@ -1,0 +1,104 @@
+"""Routes of the Camunda API on FastAPI: one way in and out for all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI, Request, Response
+
+from mlc_service.identity import Authenticated
+from mlc_service.rest.camunda.call import Answer, Call, Route
+from mlc_service.rest.camunda.errors import translate
+from mlc_service.rest.camunda.fields import Schema
+from mlc_service.rest.dependencies import current_user, dependencies_of
+from mlc_service.rest.json_body import dump_json
+
+_PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
+_NOBODY = Authenticated("")
+
+
+def mount(app: FastAPI, prefix: str, routes: Iterable[Route]) -> None:
+    """Every route is served by `app` and described in its OpenAPI document."""
+    for route in routes:
+        app.add_api_route(
+            prefix + route.path,
+            _endpoint(route),
+            methods=[route.method],
+            tags=[route.tag],
+            summary=route.summary,
+            operation_id=_operation_id(route),
+            response_model=None,
+            openapi_extra=_description(route),
+        )
+
+
+def _endpoint(route: Route) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        # before the body: a stranger's upload is not worth reading
+        caller = _NOBODY if route.is_public else await anyio.to_thread.run_sync(current_user, request)
+        # read here, used in a thread, which must not wait for a slow sender
+        body = await request.body()
+        return await anyio.to_thread.run_sync(_answer, route, request, caller, body)
+
+    return endpoint
+
+
+def _answer(route: Route, request: Request, caller: Authenticated, body: bytes) -> Response:
+    call = Call(
+        deps=dependencies_of(request),
+        caller=caller,
+        method=request.method,
+        path=request.path_params,
+        query=_first_values(request),
+        raw_body=body,
+        content_type=request.headers.get("content-type", ""),
+        base_url=str(request.base_url).rstrip("/"),
+    )
+    try:
+        result = route.handler(call)
+    except Exception as error:
+        problem = translate(error)
+        if problem is None:
+            raise
+        raise problem from error
+    return _response(result)
+
+
+def _first_values(request: Request) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        values.setdefault(name, value)
+    return values
+
+
+def _response(result: Any) -> Response:
+    if result is None:
+        return Response(status_code=204)
+    if isinstance(result, Answer):
+        return Response(result.content, result.status, result.headers, media_type=result.media_type)
+    return Response(dump_json(result), media_type="application/json")
+
+
+def _operation_id(route: Route) -> str:
+    words = re.sub(r"[^0-9A-Za-z]+", " ", route.path).split()
+    return route.method.lower() + "".join(word[0].upper() + word[1:] for word in words)
+
+
+def _description(route: Route) -> dict[str, Any]:
+    in_path: list[Schema] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(route.path)
+    ]
+    described: dict[str, Any] = {"parameters": in_path + list(route.parameters)}
+    if route.request is not None:
+        described["requestBody"] = {"content": {route.consumes: {"schema": route.request}}}
+    if route.answer is not None:
+        described["responses"] = {
+            "200": {"description": "OK", "content": {"application/json": {"schema": route.answer}}}
+        }
+    if not route.is_public:
+        described["security"] = [{"basic": []}, {"bearer": []}]
+    return described

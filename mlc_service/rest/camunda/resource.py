@@ -1,0 +1,117 @@
+"""A resource of the Camunda API: declared once, served as list, count, POST query and single item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from mlc_service.rest.camunda.call import Call, Route
+from mlc_service.rest.camunda.fields import Field, Schema, schema_of, write
+from mlc_service.rest.camunda.query import PAGING, Query, Queryable
+from mlc_service.store.selecting import Page
+from mlc_service.store.units import UnitOfWork
+
+Row = TypeVar("Row")
+Wanted = TypeVar("Wanted")
+
+COUNT: Schema = {"type": "object", "properties": {"count": {"type": "integer"}}}
+Sets = dict[str, Any]
+
+
+def _unchanged(_: Call, sets: Sets) -> Sets:
+    return sets
+
+
+@dataclass(frozen=True)
+class Resource(Generic[Row, Wanted]):
+    """What the API says about one kind of thing.
+
+    `wanted` makes the store's filter from what the filters set, `find` and `count` ask the store with it, `get` finds
+    one by id. `adjust` may change what the filters set, where two of them only make sense together.
+    """
+
+    path: str
+    tag: str
+    noun: str
+    fields: Sequence[Field]
+    queryable: Queryable
+    wanted: Callable[..., Wanted]
+    find: Callable[[UnitOfWork, Wanted, Page], Sequence[Row]]
+    count: Callable[[UnitOfWork, Wanted], int]
+    get: Callable[[UnitOfWork, str], Row] | None = None
+    adjust: Callable[[Call, Sets], Sets] = _unchanged
+    # adds to a row's fields what depends on the request
+    complete: Callable[[Call, Row, dict[str, Any]], dict[str, Any]] | None = None
+    # whether the query can also be sent as a body
+    has_post: bool = False
+
+    def routes(self) -> list[Route]:
+        """The operations every resource has."""
+        many = {"type": "array", "items": schema_of(self.fields)}
+        query = self.queryable
+        routes = [
+            self._route("GET", "", self._list, f"List {self.noun}", query.list_parameters(), None, many),
+            self._route("GET", "/count", self._count, f"Count {self.noun}", query.parameters(), None, COUNT),
+        ]
+        if self.has_post:
+            body = query.body_schema()
+            routes += [
+                self._route("POST", "", self._list, f"List {self.noun} (query in the body)", PAGING, body, many),
+                self._route("POST", "/count", self._count, f"Count {self.noun} (query in the body)", (), body, COUNT),
+            ]
+        if self.get is not None:
+            one = schema_of(self.fields)
+            routes.append(self._route("GET", "/{id}", self._one, f"Get one of {self.noun}", (), None, one))
+        return routes
+
+    def dto(self, row: Row) -> dict[str, Any]:
+        """The row on the wire."""
+        return write(self.fields, row)
+
+    def _route(
+        self,
+        method: str,
+        path: str,
+        handler: Callable[[Call], Any],
+        summary: str,
+        parameters: Sequence[Schema],
+        request: Schema | None,
+        answer: Schema,
+    ) -> Route:
+        return Route(
+            method, self.path + path, handler, self.tag, summary,
+            parameters=parameters, request=request, answer=answer,
+        )  # fmt: skip
+
+    def _list(self, call: Call) -> list[dict[str, Any]]:
+        query = self._query(call)
+        if query.is_empty:
+            return []
+        wanted = self._wanted(call, query)
+        rows = call.read(lambda unit: self.find(unit, wanted, query.page))
+        if self.complete is None:
+            return [self.dto(row) for row in rows]
+        complete = self.complete
+        return [complete(call, row, self.dto(row)) for row in rows]
+
+    def _count(self, call: Call) -> dict[str, int]:
+        query = self._query(call)
+        if query.is_empty:
+            return {"count": 0}
+        wanted = self._wanted(call, query)
+        return {"count": call.read(lambda unit: self.count(unit, wanted))}
+
+    def _one(self, call: Call) -> dict[str, Any]:
+        assert self.get is not None
+        get = self.get
+        return self.dto(call.read(lambda unit: get(unit, call.path["id"])))
+
+    def _query(self, call: Call) -> Query:
+        given: Mapping[str, Any] = call.query
+        if self.has_post and call.method == "POST":
+            given = call.body.document
+        return self.queryable.read(given, call.query)
+
+    def _wanted(self, call: Call, query: Query) -> Wanted:
+        return self.wanted(**self.adjust(call, dict(query.sets)))

@@ -1,0 +1,37 @@
+"""Every operation of the Camunda API, in the order in which paths are tried."""
+
+from __future__ import annotations
+
+from mlc_service.rest.camunda import (
+    decisions,
+    deployments,
+    events,
+    history,
+    incidents,
+    jobs,
+    process_definitions,
+    process_instances,
+    service,
+    tasks,
+    variable_instances,
+)
+from mlc_service.rest.camunda.call import Route
+
+
+def routes() -> list[Route]:
+    """All routes; a fixed path comes before one with a parameter in the same place."""
+    found = [
+        *service.ROUTES,
+        *deployments.ROUTES,
+        *process_definitions.ROUTES,
+        *process_instances.ROUTES,
+        *tasks.ROUTES,
+        *events.ROUTES,
+        *jobs.ROUTES,
+        *incidents.ROUTES,
+        *variable_instances.ROUTES,
+        *decisions.ROUTES,
+        *history.ROUTES,
+    ]
+    # stable: `/task/count` before `/task/{id}`
+    return sorted(found, key=lambda route: ["{" in part for part in route.path.split("/")])

@@ -1,0 +1,174 @@
+"""How the service is set up. The one place that reads the environment.
+
+Every variable is named `MLC_…`. A secret can stand in a file instead: `MLC_JIRA_TOKEN_FILE=/run/secrets/jira`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from mlc_service.tickets.jira import JiraSettings
+
+TicketSystem = Literal["board", "jira"]
+SandboxKind = Literal["landlock", "rlimits"]
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8080
+DEFAULT_DATA = Path(".mlc/data")
+
+
+class InvalidSettings(ValueError):
+    """The set-up cannot work; the message says which setting and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One service process; `data` holds the SQLite file, model environments and a lock.
+
+    Seconds are seconds. `base_url` is where people reach the service: links in tickets begin with it.
+    """
+
+    data: Path = DEFAULT_DATA
+    database_url: str | None = None
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    base_url: str | None = None
+    authentication: bool = True
+    runs_jobs: bool = True
+    job_threads: int = 4
+    lease_seconds: float = 30.0
+    environments: Path | None = None
+    sandbox: SandboxKind = "landlock"
+    job_seconds: float = 600.0
+    job_memory_mib: int = 2048
+    ticket_system: TicketSystem = "board"
+    ticket_poll_seconds: float = 1.0
+    jira: JiraSettings | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if not self.authentication and not is_loopback(self.host):
+            raise InvalidSettings(
+                f"--no-auth is only allowed on a loopback address, not on {self.host}: anybody could use the service"
+            )
+        if self.ticket_system == "jira" and self.jira is None:
+            raise InvalidSettings("MLC_TICKETS=jira needs MLC_JIRA_URL, MLC_JIRA_PROJECT and a login")
+
+    @property
+    def database(self) -> str:
+        """The database's URL; by default the SQLite file in the data folder."""
+        return self.database_url or f"sqlite:///{(self.data / 'mlc.db').absolute()}"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether this process owns its database alone."""
+        return self.database.startswith("sqlite")
+
+    @property
+    def environments_folder(self) -> Path:
+        """Where the Python environments of models are cached."""
+        return self.environments or self.data / "environments"
+
+    def address(self, port: int | None = None) -> str:
+        """Where people reach the service."""
+        if self.base_url:
+            return self.base_url.rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port if port is None else port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs on this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def settings_from(environment: Mapping[str, str] | None = None, **given: object) -> Settings:
+    """The settings of the environment, with `given` (command-line options; None is not given) on top.
+
+    Raises InvalidSettings.
+    """
+    source = _Environment(os.environ if environment is None else environment)
+    jira_poll = 15.0 if source.text("MLC_TICKETS") == "jira" else 1.0
+    values: dict[str, object] = {
+        "data": Path(source.text("MLC_DATA") or DEFAULT_DATA),
+        "database_url": source.secret("MLC_DATABASE_URL"),
+        "host": source.text("MLC_HOST") or DEFAULT_HOST,
+        "port": int(source.number("MLC_PORT", DEFAULT_PORT)),
+        "base_url": source.text("MLC_BASE_URL"),
+        "job_threads": int(source.number("MLC_JOB_THREADS", 4)),
+        "lease_seconds": source.number("MLC_LEASE_SECONDS", 30.0),
+        "environments": _path(source.text("MLC_ENVIRONMENTS")),
+        "sandbox": source.choice("MLC_SANDBOX", ("landlock", "rlimits")),
+        "job_seconds": source.number("MLC_JOB_SECONDS", 600.0),
+        "job_memory_mib": int(source.number("MLC_JOB_MEMORY_MIB", 2048)),
+        "ticket_system": source.choice("MLC_TICKETS", ("board", "jira")),
+        "ticket_poll_seconds": source.number("MLC_TICKET_POLL_SECONDS", jira_poll),
+        "jira": _jira(source),
+    }
+    values.update({name: value for name, value in given.items() if value is not None})
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+class _Environment:
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def text(self, name: str) -> str | None:
+        return self._values.get(name) or None
+
+    def secret(self, name: str) -> str | None:
+        """The variable, or the content of the file that `<name>_FILE` names."""
+        path = self.text(f"{name}_FILE")
+        if path is None:
+            return self.text(name)
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() or None
+        except OSError as error:
+            raise InvalidSettings(f"{name}_FILE: {path} cannot be read ({error.strerror})") from None
+
+    def number(self, name: str, default: float) -> float:
+        text = self.text(name)
+        try:
+            return default if text is None else float(text)
+        except ValueError:
+            raise InvalidSettings(f"{name}={text!r} is not a number") from None
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        text = self.text(name) or choices[0]
+        if text not in choices:
+            raise InvalidSettings(f"{name}={text!r} is none of {', '.join(choices)}")
+        return text
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
+
+
+def _jira(source: _Environment) -> JiraSettings | None:
+    url = source.text("MLC_JIRA_URL")
+    if url is None:
+        return None
+    project = source.text("MLC_JIRA_PROJECT")
+    if project is None:
+        raise InvalidSettings("MLC_JIRA_URL needs MLC_JIRA_PROJECT: the key of the project that gets the tickets")
+    try:
+        return JiraSettings(
+            url=url,
+            project=project,
+            user=source.text("MLC_JIRA_USER"),
+            token=source.secret("MLC_JIRA_TOKEN"),
+            personal_access_token=source.secret("MLC_JIRA_PERSONAL_ACCESS_TOKEN"),
+            issue_type=source.text("MLC_JIRA_ISSUE_TYPE") or "Task",
+            search_delay_seconds=source.number("MLC_JIRA_SEARCH_DELAY_SECONDS", 30.0),
+        )
+    except ValueError as error:
+        raise InvalidSettings(f"Jira: {error}") from None

@@ -1,0 +1,159 @@
+"""Process and decision definitions: one row a version of a key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+
+from mlc_service.store.errors import NotFound
+from mlc_service.store.rows import DecisionDefinitionRow, ProcessDefinitionRow
+from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
+from mlc_service.store.tables import decision_definitions, process_definitions
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionFilter:
+    """Conditions a definition must meet, all of them; None asks for nothing. `…_like` are SQL patterns."""
+
+    id: str | None = None
+    ids: Sequence[str] | None = None
+    key: str | None = None
+    keys: Sequence[str] | None = None
+    key_like: str | None = None
+    name: str | None = None
+    name_like: str | None = None
+    version: int | None = None
+    version_tag: str | None = None
+    latest_version: bool = False
+    deployment_id: str | None = None
+    resource_name: str | None = None
+    # these two say nothing about decisions
+    suspended: bool | None = None
+    startable_in_tasklist: bool | None = None
+
+
+EVERY = DefinitionFilter()
+
+
+class Definitions:
+    """Process definitions, by key and then version."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, definition: ProcessDefinitionRow) -> None:
+        self._connection.execute(insert(process_definitions), definition._asdict())
+
+    def get(self, id: str) -> ProcessDefinitionRow:
+        """Raises NotFound."""
+        row = self._connection.execute(select(process_definitions).where(process_definitions.c.id == id)).first()
+        if row is None:
+            raise NotFound("process definition", id)
+        return ProcessDefinitionRow._make(row)
+
+    def latest(self, key: str) -> ProcessDefinitionRow | None:
+        """The highest version of a key."""
+        row = _latest(self._connection, process_definitions, key)
+        return None if row is None else ProcessDefinitionRow._make(row)
+
+    def find(self, wanted: DefinitionFilter = EVERY, page: Page = ALL) -> list[ProcessDefinitionRow]:
+        rows = _find(self._connection, process_definitions, wanted, page)
+        return [ProcessDefinitionRow._make(row) for row in rows]
+
+    def count(self, wanted: DefinitionFilter = EVERY) -> int:
+        return _count(self._connection, process_definitions, wanted)
+
+    def ids_of(self, key: str) -> list[str]:
+        """Ids of all versions of a key."""
+        statement = select(process_definitions.c.id).where(process_definitions.c.key == key)
+        return list(self._connection.execute(statement).scalars())
+
+    def set_suspended(self, id: str, suspended: bool) -> None:
+        self._connection.execute(
+            update(process_definitions).where(process_definitions.c.id == id).values(suspended=suspended)
+        )
+
+    def delete(self, id: str) -> None:
+        """The definition and its start subscriptions are gone; its instances must be gone before."""
+        self._connection.execute(delete(process_definitions).where(process_definitions.c.id == id))
+
+
+class DecisionDefinitions:
+    """Decision definitions, by key and then version."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, definition: DecisionDefinitionRow) -> None:
+        self._connection.execute(insert(decision_definitions), definition._asdict())
+
+    def get(self, id: str) -> DecisionDefinitionRow:
+        """Raises NotFound."""
+        row = self._connection.execute(select(decision_definitions).where(decision_definitions.c.id == id)).first()
+        if row is None:
+            raise NotFound("decision definition", id)
+        return DecisionDefinitionRow._make(row)
+
+    def latest(self, key: str) -> DecisionDefinitionRow | None:
+        """The highest version of a key."""
+        row = _latest(self._connection, decision_definitions, key)
+        return None if row is None else DecisionDefinitionRow._make(row)
+
+    def find(self, wanted: DefinitionFilter = EVERY, page: Page = ALL) -> list[DecisionDefinitionRow]:
+        rows = _find(self._connection, decision_definitions, wanted, page)
+        return [DecisionDefinitionRow._make(row) for row in rows]
+
+    def count(self, wanted: DefinitionFilter = EVERY) -> int:
+        return _count(self._connection, decision_definitions, wanted)
+
+    def delete(self, id: str) -> None:
+        self._connection.execute(delete(decision_definitions).where(decision_definitions.c.id == id))
+
+
+def _latest(connection: Connection, table: Table, key: str) -> Any:
+    return connection.execute(select(table).where(table.c.key == key).order_by(table.c.version.desc()).limit(1)).first()
+
+
+def _find(connection: Connection, table: Table, wanted: DefinitionFilter, page: Page) -> Any:
+    statement = select(table).where(*_conditions(table, wanted))
+    return connection.execute(paged(statement, page, table.c, (table.c.key, table.c.version, table.c.id)))
+
+
+def _count(connection: Connection, table: Table, wanted: DefinitionFilter) -> int:
+    return connection.execute(select(func.count()).select_from(table).where(*_conditions(table, wanted))).scalar_one()
+
+
+def _conditions(table: Table, wanted: DefinitionFilter) -> list[ColumnElement[bool]]:
+    columns = table.c
+    found = equals(
+        (
+            (columns.id, wanted.id),
+            (columns.key, wanted.key),
+            (columns.name, wanted.name),
+            (columns.version, wanted.version),
+            (columns.version_tag, wanted.version_tag),
+            (columns.deployment_id, wanted.deployment_id),
+            (columns.resource_name, wanted.resource_name),
+        )
+    )
+    found += one_of(columns.id, wanted.ids) + one_of(columns.key, wanted.keys)
+    if wanted.key_like is not None:
+        found.append(columns.key.like(wanted.key_like))
+    if wanted.name_like is not None:
+        found.append(columns.name.like(wanted.name_like))
+    if wanted.suspended is not None:
+        found.append(columns.suspended.is_(wanted.suspended))
+    if wanted.startable_in_tasklist is not None:
+        found.append(columns.startable_in_tasklist.is_(wanted.startable_in_tasklist))
+    if wanted.latest_version:
+        newer = table.alias("newer")
+        found.append(
+            ~select(newer.c.id)
+            .where(newer.c.key == columns.key, newer.c.version > columns.version)
+            .correlate(table)
+            .exists()
+        )
+    return found

@@ -1,0 +1,203 @@
+"""What happened: append-only rows, written in the transaction in which it happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from mlc_service.store.errors import NotFound
+from mlc_service.store.history_filters import (
+    ActivityHistoryFilter,
+    InstanceHistoryFilter,
+    TaskHistoryFilter,
+    VariableHistoryFilter,
+    activity_conditions,
+    instance_conditions,
+    task_conditions,
+    variable_conditions,
+)
+from mlc_service.store.rows import HistoricActivityRow, HistoricInstanceRow, HistoricTaskRow, HistoricVariableRow
+from mlc_service.store.selecting import ALL, Page, paged
+from mlc_service.store.tables import (
+    historic_activity_instances,
+    historic_process_instances,
+    historic_tasks,
+    historic_variables,
+)
+
+EVERY_INSTANCE = InstanceHistoryFilter()
+EVERY_ACTIVITY = ActivityHistoryFilter()
+EVERY_TASK = TaskHistoryFilter()
+EVERY_VARIABLE = VariableHistoryFilter()
+
+
+class History:
+    """Past and present instances, activity instances, tasks and variables."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # --- process instances ------------------------------------------------------------------------------------
+
+    def insert_instance(self, row: HistoricInstanceRow) -> None:
+        self._connection.execute(insert(historic_process_instances), row._asdict())
+
+    def update_instance(self, id: str, **fields: Any) -> None:
+        """The instance's record has these values in these columns."""
+        self._connection.execute(
+            update(historic_process_instances).where(historic_process_instances.c.id == id).values(**fields)
+        )
+
+    def instance(self, id: str) -> HistoricInstanceRow:
+        """Raises NotFound."""
+        table = historic_process_instances
+        row = self._connection.execute(select(table).where(table.c.id == id)).first()
+        if row is None:
+            raise NotFound("historic process instance", id)
+        return HistoricInstanceRow._make(row)
+
+    def find_instances(
+        self, wanted: InstanceHistoryFilter = EVERY_INSTANCE, page: Page = ALL
+    ) -> list[HistoricInstanceRow]:
+        """Oldest start first."""
+        table = historic_process_instances
+        statement = paged(
+            select(table).where(*instance_conditions(wanted)), page, table.c, (table.c.started, table.c.id)
+        )
+        return [HistoricInstanceRow._make(row) for row in self._connection.execute(statement)]
+
+    def count_instances(self, wanted: InstanceHistoryFilter = EVERY_INSTANCE) -> int:
+        return self._count(historic_process_instances, instance_conditions(wanted))
+
+    def delete_instances(self, ids: Sequence[str]) -> None:
+        """Everything that is on record about these instances is gone."""
+        if not ids:
+            return
+        for table in (historic_activity_instances, historic_tasks, historic_variables):
+            self._connection.execute(delete(table).where(table.c.instance_id.in_(ids)))
+        self._connection.execute(delete(historic_process_instances).where(historic_process_instances.c.id.in_(ids)))
+
+    def delete_of(self, definition_ids: Sequence[str]) -> None:
+        """Everything that is on record about instances of these definitions is gone."""
+        for table in (
+            historic_activity_instances,
+            historic_tasks,
+            historic_variables,
+            historic_process_instances,
+        ):
+            self._connection.execute(delete(table).where(table.c.definition_id.in_(definition_ids)))
+
+    # --- activity instances -----------------------------------------------------------------------------------
+
+    def insert_activities(self, rows: Sequence[HistoricActivityRow]) -> None:
+        if rows:
+            self._connection.execute(insert(historic_activity_instances), [row._asdict() for row in rows])
+
+    def end_activities(self, ended: Sequence[tuple[str, bool]], at: datetime) -> None:
+        """These activity instances (id, canceled) were over at that time."""
+        if ended:
+            table = historic_activity_instances
+            self._connection.execute(
+                update(table)
+                .where(table.c.id == bindparam("of"))
+                .values(ended=bindparam("at"), canceled=bindparam("was")),
+                [{"of": id, "at": at, "was": canceled} for id, canceled in ended],
+            )
+
+    def find_activities(
+        self, wanted: ActivityHistoryFilter = EVERY_ACTIVITY, page: Page = ALL
+    ) -> list[HistoricActivityRow]:
+        """In the order in which they began."""
+        table = historic_activity_instances
+        statement = paged(
+            select(table).where(*activity_conditions(wanted)),
+            page,
+            table.c,
+            (table.c.started, table.c.number, table.c.id),
+        )
+        return [HistoricActivityRow._make(row) for row in self._connection.execute(statement)]
+
+    def count_activities(self, wanted: ActivityHistoryFilter = EVERY_ACTIVITY) -> int:
+        return self._count(historic_activity_instances, activity_conditions(wanted))
+
+    # --- tasks ------------------------------------------------------------------------------------------------
+
+    def insert_tasks(self, rows: Sequence[HistoricTaskRow]) -> None:
+        if rows:
+            self._connection.execute(insert(historic_tasks), [row._asdict() for row in rows])
+
+    def update_task(self, id: str, **fields: Any) -> None:
+        """The task's record has these values in these columns."""
+        self._connection.execute(update(historic_tasks).where(historic_tasks.c.id == id).values(**fields))
+
+    def end_tasks(self, ended: Sequence[tuple[str, str]], at: datetime) -> None:
+        """These tasks (id, completed or deleted) were over at that time."""
+        if ended:
+            self._connection.execute(
+                update(historic_tasks)
+                .where(historic_tasks.c.id == bindparam("of"))
+                .values(ended=bindparam("at"), delete_reason=bindparam("why")),
+                [{"of": id, "at": at, "why": reason} for id, reason in ended],
+            )
+
+    def find_tasks(self, wanted: TaskHistoryFilter = EVERY_TASK, page: Page = ALL) -> list[HistoricTaskRow]:
+        """Oldest first."""
+        table = historic_tasks
+        statement = paged(select(table).where(*task_conditions(wanted)), page, table.c, (table.c.started, table.c.id))
+        return [HistoricTaskRow._make(row) for row in self._connection.execute(statement)]
+
+    def count_tasks(self, wanted: TaskHistoryFilter = EVERY_TASK) -> int:
+        return self._count(historic_tasks, task_conditions(wanted))
+
+    # --- variables --------------------------------------------------------------------------------------------
+
+    def write_variables(self, rows: Sequence[HistoricVariableRow]) -> None:
+        """Each variable has its latest value; the first `created` is kept."""
+        if not rows:
+            return
+        values = [row._asdict() | {"value": {"value": row.value}} for row in rows]
+        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(historic_variables)
+        newer = {name: statement.excluded[name] for name in ("value", "state", "updated")}
+        self._connection.execute(
+            statement.on_conflict_do_update(index_elements=["instance_id", "scope", "name"], set_=newer), values
+        )
+
+    def delete_variables(self, instance_id: str, deleted: Sequence[tuple[int, str]], at: datetime) -> None:
+        """These variables (scope, name) are gone since then; their last value stays on record."""
+        if deleted:
+            table = historic_variables
+            self._connection.execute(
+                update(table)
+                .where(
+                    table.c.instance_id == instance_id,
+                    table.c.scope == bindparam("of"),
+                    table.c.name == bindparam("called"),
+                )
+                .values(state="DELETED", updated=bindparam("at")),
+                [{"of": scope, "called": name, "at": at} for scope, name in deleted],
+            )
+
+    def find_variables(
+        self, wanted: VariableHistoryFilter = EVERY_VARIABLE, page: Page = ALL
+    ) -> list[HistoricVariableRow]:
+        """By name, then scope; `value` is the stored form."""
+        table = historic_variables
+        statement = paged(
+            select(table).where(*variable_conditions(wanted)),
+            page,
+            table.c,
+            (table.c.name, table.c.scope, table.c.instance_id),
+        )
+        rows = [HistoricVariableRow._make(row) for row in self._connection.execute(statement)]
+        return [row._replace(value=row.value["value"]) for row in rows]
+
+    def count_variables(self, wanted: VariableHistoryFilter = EVERY_VARIABLE) -> int:
+        return self._count(historic_variables, variable_conditions(wanted))
+
+    def _count(self, table: Table, conditions: Sequence[ColumnElement[bool]]) -> int:
+        return self._connection.execute(select(func.count()).select_from(table).where(*conditions)).scalar_one()

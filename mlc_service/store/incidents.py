@@ -1,0 +1,97 @@
+"""Incidents: what goes on only after a person has looked at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
+
+from mlc_service.store.errors import NotFound
+from mlc_service.store.rows import IncidentRow
+from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
+from mlc_service.store.tables import incidents, process_definitions
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFilter:
+    """Conditions an open incident must meet, all of them; None asks for nothing."""
+
+    id: str | None = None
+    kind: str | None = None
+    instance_id: str | None = None
+    instance_ids: Sequence[str] | None = None
+    definition_id: str | None = None
+    definition_keys: Sequence[str] | None = None
+    activity_id: str | None = None
+    job_id: str | None = None
+    message: str | None = None
+    message_like: str | None = None
+
+
+EVERY = IncidentFilter()
+
+
+class Incidents:
+    """Open incidents, oldest first."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, rows: Sequence[IncidentRow]) -> None:
+        if rows:
+            self._connection.execute(insert(incidents), [row._asdict() for row in rows])
+
+    def get(self, id: str) -> IncidentRow:
+        """Raises NotFound."""
+        row = self._connection.execute(select(incidents).where(incidents.c.id == id)).first()
+        if row is None:
+            raise NotFound("incident", id)
+        return IncidentRow._make(row)
+
+    def delete(self, id: str) -> None:
+        """Raises NotFound."""
+        if not self._connection.execute(delete(incidents).where(incidents.c.id == id)).rowcount:
+            raise NotFound("incident", id)
+
+    def resolve_job(self, job_id: str) -> bool:
+        """The job's incident is over; False if it had none."""
+        return bool(self._connection.execute(delete(incidents).where(incidents.c.job_id == job_id)).rowcount)
+
+    def find(self, wanted: IncidentFilter = EVERY, page: Page = ALL) -> list[IncidentRow]:
+        statement = paged(
+            select(incidents).where(*_conditions(wanted)),
+            page,
+            incidents.c,
+            (incidents.c.created, incidents.c.id),
+        )
+        return [IncidentRow._make(row) for row in self._connection.execute(statement)]
+
+    def count(self, wanted: IncidentFilter = EVERY) -> int:
+        statement = select(func.count()).select_from(incidents).where(*_conditions(wanted))
+        return self._connection.execute(statement).scalar_one()
+
+
+def _conditions(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
+    columns = incidents.c
+    found = equals(
+        (
+            (columns.id, wanted.id),
+            (columns.kind, wanted.kind),
+            (columns.instance_id, wanted.instance_id),
+            (columns.definition_id, wanted.definition_id),
+            (columns.activity_id, wanted.activity_id),
+            (columns.job_id, wanted.job_id),
+            (columns.message, wanted.message),
+        )
+    )
+    found += one_of(columns.instance_id, wanted.instance_ids)
+    if wanted.message_like is not None:
+        found.append(columns.message.like(wanted.message_like))
+    if wanted.definition_keys is not None:
+        found.append(
+            columns.definition_id.in_(
+                select(process_definitions.c.id).where(process_definitions.c.key.in_(wanted.definition_keys))
+            )
+        )
+    return found

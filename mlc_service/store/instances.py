@@ -1,0 +1,196 @@
+"""Live process instances and their variable scopes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, select, update
+
+from mlc_service.store.errors import NotFound
+from mlc_service.store.rows import InstanceInfo, InstanceRow
+from mlc_service.store.selecting import ALL, Page, VariableCondition, equals, one_of, paged
+from mlc_service.store.tables import incidents, jobs, process_definitions, process_instances, tasks, variable_scopes
+from mlc_service.store.variable_conditions import variable_holds
+
+_INFO = (
+    process_instances.c.id,
+    process_instances.c.definition_id,
+    process_instances.c.definition_key,
+    process_instances.c.business_key,
+    process_instances.c.suspended,
+    process_instances.c.started,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceFilter:
+    """Conditions a live instance must meet, all of them; None asks for nothing. `…_like` are SQL patterns."""
+
+    ids: Sequence[str] | None = None
+    definition_id: str | None = None
+    definition_key: str | None = None
+    definition_keys: Sequence[str] | None = None
+    deployment_id: str | None = None
+    business_key: str | None = None
+    business_key_like: str | None = None
+    suspended: bool | None = None
+    with_incident: bool | None = None
+    incident_message: str | None = None
+    # waits at one of these user tasks or in a job of one of these activities
+    activity_ids: Sequence[str] | None = None
+    variables: Sequence[VariableCondition] = ()
+
+
+EVERY = InstanceFilter()
+
+
+class Instances:
+    """Live process instances, oldest first. An ended one is in history only."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, instance: InstanceRow, scopes: Mapping[int, dict[str, Any]]) -> None:
+        """The instance exists with its variable scopes (number of the activity instance -> stored variables)."""
+        self._connection.execute(insert(process_instances), instance._asdict())
+        self.write_scopes(instance.id, dict(scopes), is_new=True)
+
+    def lock(self, id: str) -> InstanceRow:
+        """The instance, locked until the transaction ends: whoever else wants it waits. Raises NotFound."""
+        row = self._connection.execute(
+            select(process_instances).where(process_instances.c.id == id).with_for_update()
+        ).first()
+        if row is None:
+            raise NotFound("process instance", id)
+        return InstanceRow._make(row)
+
+    def get(self, id: str) -> InstanceRow:
+        """The instance as it is now, not locked. Raises NotFound."""
+        row = self._connection.execute(select(process_instances).where(process_instances.c.id == id)).first()
+        if row is None:
+            raise NotFound("process instance", id)
+        return InstanceRow._make(row)
+
+    def scopes(self, id: str) -> dict[int, dict[str, Any]]:
+        """Stored variables of every scope but 0, by number of the activity instance."""
+        rows = self._connection.execute(
+            select(variable_scopes.c.number, variable_scopes.c.variables).where(variable_scopes.c.instance_id == id)
+        )
+        return {row.number: row.variables for row in rows}
+
+    def update(self, id: str, state: bytes, variables: dict[str, Any] | None) -> None:
+        """The instance has moved on; `variables` None leaves those of scope 0 as they are."""
+        values: dict[str, Any] = {"state": state}
+        if variables is not None:
+            values["variables"] = variables
+        self._connection.execute(
+            update(process_instances)
+            .where(process_instances.c.id == id)
+            .values(**values, revision=process_instances.c.revision + 1)
+        )
+
+    def write_scopes(self, id: str, changed: Mapping[int, dict[str, Any] | None], is_new: bool = False) -> None:
+        """Each scope has its new variables; those with None are gone."""
+        if gone := [number for number, variables in changed.items() if variables is None and not is_new]:
+            self._connection.execute(
+                delete(variable_scopes).where(variable_scopes.c.instance_id == id, variable_scopes.c.number.in_(gone))
+            )
+        kept = [
+            {"instance_id": id, "number": number, "variables": variables}
+            for number, variables in changed.items()
+            if variables is not None
+        ]
+        if not kept:
+            return
+        if not is_new:
+            self._connection.execute(
+                delete(variable_scopes).where(
+                    variable_scopes.c.instance_id == bindparam("of"), variable_scopes.c.number == bindparam("at")
+                ),
+                [{"of": id, "at": row["number"]} for row in kept],
+            )
+        self._connection.execute(insert(variable_scopes), kept)
+
+    def set_suspended(self, id: str, suspended: bool) -> None:
+        """The instance, its tasks and its jobs rest, or go on."""
+        self._connection.execute(
+            update(process_instances).where(process_instances.c.id == id).values(suspended=suspended)
+        )
+        for table in (tasks, jobs):
+            self._connection.execute(update(table).where(table.c.instance_id == id).values(suspended=suspended))
+
+    def delete(self, id: str) -> None:
+        """The instance is gone with its tasks, jobs, subscriptions, incidents and scopes. History is not touched."""
+        self._connection.execute(delete(process_instances).where(process_instances.c.id == id))
+
+    def delete_of(self, definition_ids: Sequence[str]) -> None:
+        """No instance of these definitions lives any more. History is not touched."""
+        self._connection.execute(delete(process_instances).where(process_instances.c.definition_id.in_(definition_ids)))
+
+    def find(self, wanted: InstanceFilter = EVERY, page: Page = ALL) -> list[InstanceInfo]:
+        statement = paged(
+            select(*_INFO).where(*_conditions(wanted)),
+            page,
+            process_instances.c,
+            (process_instances.c.started, process_instances.c.id),
+        )
+        return [InstanceInfo._make(row) for row in self._connection.execute(statement)]
+
+    def ids(self, wanted: InstanceFilter = EVERY) -> list[str]:
+        """Ids of the matching instances in id order: the order in which several may be locked."""
+        statement = select(process_instances.c.id).where(*_conditions(wanted)).order_by(process_instances.c.id)
+        return list(self._connection.execute(statement).scalars())
+
+    def count(self, wanted: InstanceFilter = EVERY) -> int:
+        statement = select(func.count()).select_from(process_instances).where(*_conditions(wanted))
+        return self._connection.execute(statement).scalar_one()
+
+    def info(self, id: str) -> InstanceInfo:
+        """What lists show, of one instance. Raises NotFound."""
+        row = self._connection.execute(select(*_INFO).where(process_instances.c.id == id)).first()
+        if row is None:
+            raise NotFound("process instance", id)
+        return InstanceInfo._make(row)
+
+    def count_by_definition(self) -> dict[str, int]:
+        """How many instances live, by definition id."""
+        statement = select(process_instances.c.definition_id, func.count()).group_by(process_instances.c.definition_id)
+        return {row.definition_id: row[1] for row in self._connection.execute(statement)}
+
+
+def _conditions(wanted: InstanceFilter) -> list[ColumnElement[bool]]:
+    columns = process_instances.c
+    found = equals(
+        (
+            (columns.definition_id, wanted.definition_id),
+            (columns.definition_key, wanted.definition_key),
+            (columns.business_key, wanted.business_key),
+        )
+    )
+    found += one_of(columns.id, wanted.ids) + one_of(columns.definition_key, wanted.definition_keys)
+    if wanted.deployment_id is not None:
+        found.append(
+            columns.definition_id.in_(
+                select(process_definitions.c.id).where(process_definitions.c.deployment_id == wanted.deployment_id)
+            )
+        )
+    if wanted.business_key_like is not None:
+        found.append(columns.business_key.like(wanted.business_key_like))
+    if wanted.suspended is not None:
+        found.append(columns.suspended.is_(wanted.suspended))
+    if wanted.with_incident is not None:
+        has_incident = exists().where(incidents.c.instance_id == columns.id)
+        found.append(has_incident if wanted.with_incident else ~has_incident)
+    if wanted.incident_message is not None:
+        found.append(
+            exists().where(incidents.c.instance_id == columns.id, incidents.c.message == wanted.incident_message)
+        )
+    if wanted.activity_ids is not None:
+        found.append(
+            exists().where(tasks.c.instance_id == columns.id, tasks.c.activity_id.in_(wanted.activity_ids))
+            | exists().where(jobs.c.instance_id == columns.id, jobs.c.activity_id.in_(wanted.activity_ids))
+        )
+    found += [variable_holds(process_instances.c.variables, condition) for condition in wanted.variables]
+    return found

@@ -1,0 +1,335 @@
+"""The job table: who may do which work when. Every state move is one UPDATE that must touch its row.
+
+    ready    -> running  claim (by a worker, under a lease and a new `attempt`)
+    running  -> ready    release (handed back untouched), retry (failed, tries left), expiry (the lease ran out)
+    running  -> failed   no tries left, or too many expired leases; an incident says so
+    failed   -> ready    a person set retries
+    running  -> gone     done
+    any      -> gone     the instance does not need it any more
+
+`attempt` is the fencing number. Whoever wants to commit the outcome of a job shows the attempt it was claimed under;
+if somebody claimed it since, LeaseLost ends the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+
+from mlc_service.store.errors import IllegalMove, LeaseLost, NotFound
+from mlc_service.store.rows import JobRow
+from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
+from mlc_service.store.tables import jobs
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Conditions a job must meet, all of them; None asks for nothing.
+
+    `executable` means: retries left, due by `executable_at`, not suspended.
+    """
+
+    id: str | None = None
+    ids: Sequence[str] | None = None
+    instance_id: str | None = None
+    instance_ids: Sequence[str] | None = None
+    of_instances: bool | None = None
+    definition_id: str | None = None
+    definition_key: str | None = None
+    activity_id: str | None = None
+    kinds: Sequence[str] | None = None
+    state: str | None = None
+    with_retries_left: bool | None = None
+    with_exception: bool | None = None
+    exception_message: str | None = None
+    due_before: datetime | None = None
+    due_after: datetime | None = None
+    created_before: datetime | None = None
+    created_after: datetime | None = None
+    priority_at_least: int | None = None
+    priority_at_most: int | None = None
+    suspended: bool | None = None
+    executable_at: datetime | None = None
+
+
+EVERY = JobFilter()
+_READY = jobs.c.state == "ready"
+_RUNNING = jobs.c.state == "running"
+
+
+class Jobs:
+    """Jobs, most urgent first. `announce` is called when there is new work, to be passed on after the commit."""
+
+    def __init__(self, connection: Connection, announce: Callable[[], None]) -> None:
+        self._connection = connection
+        self._announce = announce
+
+    def insert(self, rows: Sequence[JobRow]) -> None:
+        if not rows:
+            return
+        self._connection.execute(insert(jobs), [row._asdict() for row in rows])
+        if any(row.state == "ready" for row in rows):
+            self._announce()
+
+    def get(self, id: str) -> JobRow:
+        """Raises NotFound."""
+        row = self._connection.execute(select(jobs).where(jobs.c.id == id)).first()
+        if row is None:
+            raise NotFound("job", id)
+        return JobRow._make(row)
+
+    def find(self, wanted: JobFilter = EVERY, page: Page = ALL) -> list[JobRow]:
+        statement = paged(
+            select(jobs).where(*_conditions(wanted)), page, jobs.c, (jobs.c.priority.desc(), jobs.c.due, jobs.c.id)
+        )
+        return [JobRow._make(row) for row in self._connection.execute(statement)]
+
+    def count(self, wanted: JobFilter = EVERY) -> int:
+        statement = select(func.count()).select_from(jobs).where(*_conditions(wanted))
+        return self._connection.execute(statement).scalar_one()
+
+    def next_due(self) -> datetime | None:
+        """When the next ready job becomes due, or None if none is ready."""
+        return self._connection.execute(
+            select(func.min(jobs.c.due, type_=jobs.c.due.type)).where(_READY, jobs.c.suspended.is_(False))
+        ).scalar()
+
+    # --- what workers do --------------------------------------------------------------------------------------
+
+    def claim(self, worker: str, now: datetime, lease_until: datetime, limit: int) -> list[JobRow]:
+        """Up to `limit` due jobs are this worker's until `lease_until`, most urgent first.
+
+        Rows that somebody else is just claiming are passed over, not waited for. Of an instance's exclusive jobs
+        only the first is given out, and only while none of them runs.
+        """
+        other = jobs.alias("other")
+        is_open = and_(other.c.state == "ready", other.c.suspended.is_(False), other.c.due <= now)
+        comes_first = (
+            select(other.c.id)
+            .where(
+                other.c.instance_id == jobs.c.instance_id,
+                other.c.exclusive,
+                other.c.id != jobs.c.id,
+                or_(other.c.state == "running", and_(is_open, other.c.number < jobs.c.number)),
+            )
+            .correlate(jobs)
+            .exists()
+        )
+        candidates = (
+            select(jobs.c.id)
+            .where(_READY, jobs.c.suspended.is_(False), jobs.c.due <= now)
+            .where(or_(~jobs.c.exclusive, jobs.c.instance_id.is_(None), ~comes_first))
+            .order_by(jobs.c.priority.desc(), jobs.c.due, jobs.c.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        claimed = self._move_to_running(jobs.c.id.in_(candidates), worker, lease_until)
+        return sorted(claimed, key=lambda job: (-job.priority, job.due, job.id))
+
+    def claim_one(self, id: str, worker: str, lease_until: datetime) -> JobRow:
+        """This job is the worker's, due or not, suspended or not, also after its last try.
+
+        Raises NotFound, or IllegalMove if it is running or another exclusive job of its instance is.
+        """
+        job = self.get(id)
+        if job.exclusive and job.instance_id is not None:
+            other = select(jobs.c.id).where(
+                jobs.c.instance_id == job.instance_id, jobs.c.id != id, _RUNNING, jobs.c.exclusive
+            )
+            if self._connection.execute(other).first() is not None:
+                raise IllegalMove("job", id, "waiting for another job of its instance", "running")
+        claimed = self._move_to_running(
+            and_(jobs.c.id == id, jobs.c.state.in_(("ready", "failed"))), worker, lease_until
+        )
+        if not claimed:
+            raise IllegalMove("job", id, self.get(id).state, "running")
+        return claimed[0]
+
+    def _move_to_running(self, which: ColumnElement[bool], worker: str, lease_until: datetime) -> list[JobRow]:
+        statement = (
+            update(jobs)
+            .where(which)
+            .values(state="running", worker=worker, lease_until=lease_until, attempt=jobs.c.attempt + 1)
+            .returning(*jobs.c)
+        )
+        return [JobRow._make(row) for row in self._connection.execute(statement)]
+
+    def finish(self, id: str, attempt: int) -> None:
+        """The job is done and gone. Raises LeaseLost if it is not held under that attempt."""
+        if not self._connection.execute(delete(jobs).where(*_held(id, attempt))).rowcount:
+            raise LeaseLost(id, attempt)
+
+    def check_held(self, id: str, attempt: int) -> None:
+        """The job is held under that attempt and stays so until the transaction ends. Raises LeaseLost."""
+        statement = select(jobs.c.id).where(*_held(id, attempt)).with_for_update()
+        if self._connection.execute(statement).first() is None:
+            raise LeaseLost(id, attempt)
+
+    def renew(self, worker: str, held: Sequence[tuple[str, int]], lease_until: datetime) -> None:
+        """What the worker still holds of these (id, attempt) stays its own until `lease_until`."""
+        for id, attempt in sorted(held):
+            self._connection.execute(
+                update(jobs).where(*_held(id, attempt), jobs.c.worker == worker).values(lease_until=lease_until)
+            )
+
+    def release(self, held: Sequence[tuple[str, int]]) -> None:
+        """What is still held of these (id, attempt) is ready for anybody, as if it had not been claimed."""
+        for id, attempt in sorted(held):
+            self._connection.execute(
+                update(jobs).where(*_held(id, attempt)).values(state="ready", worker=None, lease_until=None)
+            )
+        if held:
+            self._announce()
+
+    def retry(self, id: str, attempt: int, due: datetime, message: str, stacktrace: str) -> None:
+        """One try is used up and the job waits until `due`. Raises LeaseLost."""
+        self._end_lease(
+            id, attempt, state="ready", due=due, retries=jobs.c.retries - 1,
+            exception_message=message, stacktrace=stacktrace,
+        )  # fmt: skip
+        self._announce()
+
+    def fail(self, id: str, attempt: int, message: str, stacktrace: str) -> None:
+        """No try is left; the job stays until a person sets retries. Raises LeaseLost."""
+        self._end_lease(id, attempt, state="failed", retries=0, exception_message=message, stacktrace=stacktrace)
+
+    def _end_lease(self, id: str, attempt: int, **values: Any) -> None:
+        moved = self._connection.execute(
+            update(jobs).where(*_held(id, attempt)).values(worker=None, lease_until=None, **values)
+        )
+        if not moved.rowcount:
+            raise LeaseLost(id, attempt)
+
+    def expire(self, now: datetime, most_expiries: int, message: str) -> list[JobRow]:
+        """Every lease that ran out by `now` is over; answers the jobs that thereby failed.
+
+        A job whose leases ran out `most_expiries` times has failed: it would bring down one worker after the other.
+        """
+        late = (
+            select(jobs.c.id)
+            .where(_RUNNING, jobs.c.lease_until < now)
+            .order_by(jobs.c.id)
+            .with_for_update(skip_locked=True)
+        )
+        return self._expire(jobs.c.id.in_(late), most_expiries, message)
+
+    def expire_all(self, most_expiries: int, message: str) -> list[JobRow]:
+        """Every lease is over. Only for a service that owns the database alone and has just started."""
+        return self._expire(_RUNNING, most_expiries, message)
+
+    def _expire(self, which: ColumnElement[bool], most_expiries: int, message: str) -> list[JobRow]:
+        ended = {"worker": None, "lease_until": None, "expiries": jobs.c.expiries + 1}
+        failed = self._connection.execute(
+            update(jobs)
+            .where(which, jobs.c.expiries + 1 >= most_expiries)
+            .values(state="failed", retries=0, exception_message=message, **ended)
+            .returning(*jobs.c)
+        ).all()
+        back = self._connection.execute(update(jobs).where(which).values(state="ready", **ended))
+        if back.rowcount:
+            self._announce()
+        return [JobRow._make(row) for row in failed]
+
+    # --- what commands and people do --------------------------------------------------------------------------
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """The jobs are gone, whoever holds them; a worker that holds one will find out when it wants to commit."""
+        if ids:
+            self._connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+
+    def delete_starts(self, definition_ids: Sequence[str]) -> None:
+        """These definitions are not started by timers any more."""
+        if definition_ids:
+            self._connection.execute(
+                delete(jobs).where(jobs.c.instance_id.is_(None), jobs.c.definition_id.in_(definition_ids))
+            )
+
+    def set_starts_suspended(self, definition_id: str, suspended: bool) -> None:
+        """Timers that start this definition rest, or go on."""
+        self._connection.execute(
+            update(jobs)
+            .where(jobs.c.instance_id.is_(None), jobs.c.definition_id == definition_id)
+            .values(suspended=suspended)
+        )
+        self._announce()
+
+    def set_retries(self, id: str, retries: int) -> None:
+        """The job has that many tries. More than none makes a failed one ready, none makes a ready one failed.
+
+        Raises NotFound, or IllegalMove while it runs.
+        """
+        state = "ready" if retries > 0 else "failed"
+        moved = self._connection.execute(
+            update(jobs)
+            .where(jobs.c.id == id, jobs.c.state.in_(("ready", "failed")))
+            .values(state=state, retries=retries, expiries=0)
+        )
+        if not moved.rowcount:
+            raise IllegalMove("job", id, self.get(id).state, state)
+        self._announce()
+
+    def set_due(self, id: str, due: datetime) -> None:
+        """Raises NotFound."""
+        if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(due=due)).rowcount:
+            raise NotFound("job", id)
+        self._announce()
+
+    def set_priority(self, id: str, priority: int) -> None:
+        """Raises NotFound."""
+        if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(priority=priority)).rowcount:
+            raise NotFound("job", id)
+
+    def set_suspended(self, id: str, suspended: bool) -> None:
+        """Raises NotFound."""
+        if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(suspended=suspended)).rowcount:
+            raise NotFound("job", id)
+        self._announce()
+
+
+def _held(id: str, attempt: int) -> tuple[ColumnElement[bool], ...]:
+    return (jobs.c.id == id, jobs.c.attempt == attempt, _RUNNING)
+
+
+def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
+    columns = jobs.c
+    found = equals(
+        (
+            (columns.id, wanted.id),
+            (columns.instance_id, wanted.instance_id),
+            (columns.definition_id, wanted.definition_id),
+            (columns.definition_key, wanted.definition_key),
+            (columns.activity_id, wanted.activity_id),
+            (columns.state, wanted.state),
+            (columns.exception_message, wanted.exception_message),
+        )
+    )
+    found += one_of(columns.id, wanted.ids) + one_of(columns.instance_id, wanted.instance_ids)
+    found += one_of(columns.kind, wanted.kinds)
+    if wanted.of_instances is not None:
+        found.append(columns.instance_id.is_not(None) if wanted.of_instances else columns.instance_id.is_(None))
+    if wanted.with_retries_left is not None:
+        found.append(columns.retries > 0 if wanted.with_retries_left else columns.retries == 0)
+    if wanted.with_exception is not None:
+        has_exception = columns.exception_message.is_not(None)
+        found.append(has_exception if wanted.with_exception else ~has_exception)
+    if wanted.suspended is not None:
+        found.append(columns.suspended.is_(wanted.suspended))
+    if wanted.executable_at is not None:
+        found += [columns.retries > 0, columns.due <= wanted.executable_at, columns.suspended.is_(False)]
+    for column, low, high in (
+        (columns.due, wanted.due_after, wanted.due_before),
+        (columns.created, wanted.created_after, wanted.created_before),
+    ):
+        if low is not None:
+            found.append(column > low)
+        if high is not None:
+            found.append(column < high)
+    if wanted.priority_at_least is not None:
+        found.append(columns.priority >= wanted.priority_at_least)
+    if wanted.priority_at_most is not None:
+        found.append(columns.priority <= wanted.priority_at_most)
+    return found

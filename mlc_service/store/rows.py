@@ -1,0 +1,300 @@
+"""Rows as the rest of the service sees them: immutable, in the column order of `tables.py` (a test holds that).
+
+Times are aware UTC datetimes. Change one with `row._replace(...)` and hand it back to its repository.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+
+class DeploymentRow(NamedTuple):
+    id: str
+    name: str | None
+    source: str | None
+    deployed: datetime
+
+
+class ResourceRow(NamedTuple):
+    id: str
+    deployment_id: str
+    name: str
+    content: bytes
+
+
+class ResourceInfo(NamedTuple):
+    """A resource without its bytes."""
+
+    id: str
+    deployment_id: str
+    name: str
+
+
+class ProcessDefinitionRow(NamedTuple):
+    id: str
+    key: str
+    version: int
+    version_tag: str | None
+    name: str | None
+    description: str | None
+    resource_name: str
+    deployment_id: str
+    suspended: bool
+    history_time_to_live: int | None
+    startable_in_tasklist: bool
+
+
+class DecisionDefinitionRow(NamedTuple):
+    id: str
+    key: str
+    version: int
+    version_tag: str | None
+    name: str | None
+    resource_name: str
+    deployment_id: str
+
+
+class InstanceRow(NamedTuple):
+    """A live process instance; `variables` are those of scope 0 in stored form (`engine.values.from_stored`)."""
+
+    id: str
+    definition_id: str
+    definition_key: str
+    business_key: str | None
+    state: bytes
+    variables: dict[str, Any]
+    suspended: bool
+    revision: int
+    started: datetime
+
+
+class InstanceInfo(NamedTuple):
+    """A live process instance without its state and variables: what lists show."""
+
+    id: str
+    definition_id: str
+    definition_key: str
+    business_key: str | None
+    suspended: bool
+    started: datetime
+
+
+class TaskRow(NamedTuple):
+    """An open user task; its number is `engine.ids.number_of(instance_id, id)`."""
+
+    id: str
+    instance_id: str
+    definition_id: str
+    definition_key: str
+    activity_id: str
+    activity: int
+    name: str | None
+    description: str | None
+    assignee: str | None
+    owner: str | None
+    delegation_state: str | None
+    priority: int
+    due: datetime | None
+    follow_up: datetime | None
+    created: datetime
+    updated: datetime | None
+    form_key: str | None
+    suspended: bool
+
+
+class CandidateRow(NamedTuple):
+    """Somebody who may claim a task: `kind` is `user` or `group`."""
+
+    task_id: str
+    kind: str
+    candidate: str
+
+
+class JobRow(NamedTuple):
+    """Work for later. `state` is ready, running (leased to `worker` until `lease_until`) or failed (an incident)."""
+
+    id: str
+    instance_id: str | None
+    number: int | None
+    definition_id: str | None
+    definition_key: str | None
+    activity_id: str | None
+    kind: str
+    payload: Any
+    priority: int
+    exclusive: bool
+    suspended: bool
+    state: str
+    due: datetime
+    attempt: int
+    worker: str | None
+    lease_until: datetime | None
+    retries: int
+    retry_cycle: str | None
+    expiries: int
+    exception_message: str | None
+    stacktrace: str | None
+    created: datetime
+
+
+def new_job(
+    id: str,
+    kind: str,
+    now: datetime,
+    *,
+    payload: Any = None,
+    due: datetime | None = None,
+    retries: int = 3,
+    retry_cycle: str | None = None,
+    priority: int = 0,
+    exclusive: bool = False,
+    instance_id: str | None = None,
+    number: int | None = None,
+    definition_id: str | None = None,
+    definition_key: str | None = None,
+    activity_id: str | None = None,
+) -> JobRow:
+    """A job that nobody has claimed yet, due now unless said otherwise."""
+    return JobRow(
+        id=id,
+        instance_id=instance_id,
+        number=number,
+        definition_id=definition_id,
+        definition_key=definition_key,
+        activity_id=activity_id,
+        kind=kind,
+        payload=payload,
+        priority=priority,
+        exclusive=exclusive,
+        suspended=False,
+        state="ready",
+        due=now if due is None else due,
+        attempt=0,
+        worker=None,
+        lease_until=None,
+        retries=retries,
+        retry_cycle=retry_cycle,
+        expiries=0,
+        exception_message=None,
+        stacktrace=None,
+        created=now,
+    )
+
+
+class SubscriptionRow(NamedTuple):
+    """Who waits for a signal or message: an instance, or (`instance_id` None) a definition to be started."""
+
+    id: str
+    instance_id: str | None
+    definition_id: str
+    kind: str
+    event_name: str
+    activity_id: str
+    activity: int | None
+    created: datetime
+
+
+class IncidentRow(NamedTuple):
+    """What a person has to look at; `job_id` is Camunda's `configuration`."""
+
+    id: str
+    kind: str
+    instance_id: str | None
+    definition_id: str | None
+    activity_id: str | None
+    job_id: str | None
+    message: str | None
+    created: datetime
+
+
+class HistoricInstanceRow(NamedTuple):
+    """`state` is ACTIVE, SUSPENDED, COMPLETED, EXTERNALLY_TERMINATED or INTERNALLY_TERMINATED."""
+
+    id: str
+    definition_id: str
+    definition_key: str
+    business_key: str | None
+    start_activity_id: str | None
+    end_activity_id: str | None
+    start_user: str | None
+    state: str
+    started: datetime
+    ended: datetime | None
+    delete_reason: str | None
+
+
+class HistoricActivityRow(NamedTuple):
+    """`parent` is the number of the enclosing scope's activity instance, 0 for the process instance."""
+
+    id: str
+    instance_id: str
+    number: int
+    parent: int
+    definition_id: str
+    definition_key: str
+    activity_id: str
+    activity_name: str | None
+    activity_type: str
+    started: datetime
+    ended: datetime | None
+    canceled: bool
+
+
+class HistoricTaskRow(NamedTuple):
+    id: str
+    instance_id: str
+    definition_id: str
+    definition_key: str
+    activity_id: str
+    activity: int
+    name: str | None
+    description: str | None
+    assignee: str | None
+    owner: str | None
+    priority: int
+    due: datetime | None
+    follow_up: datetime | None
+    started: datetime
+    ended: datetime | None
+    delete_reason: str | None
+
+
+class HistoricVariableRow(NamedTuple):
+    """The latest value of a variable, in stored form; `state` is CREATED or DELETED."""
+
+    instance_id: str
+    scope: int
+    name: str
+    definition_id: str
+    definition_key: str
+    value: Any
+    state: str
+    created: datetime
+    updated: datetime
+
+
+class UserRow(NamedTuple):
+    id: str
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    password_hash: str | None
+    groups: list[str]
+    created: datetime
+
+
+class DocumentRow(NamedTuple):
+    """One document of the life cycle; `version` counts its updates from 1. The repository knows the kind."""
+
+    id: str
+    group: str | None
+    name: str | None
+    state: str | None
+    version: int
+    created: datetime
+    created_by: str | None
+    modified: datetime
+    modified_by: str | None
+    idempotency_key: str | None
+    document: dict[str, Any]

@@ -1,0 +1,65 @@
+"""Is the database at the schema this service needs, and getting it there."""
+
+from __future__ import annotations
+
+from enum import Enum
+from importlib import resources
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+
+class SchemaState(Enum):
+    """How a database stands to this version of the service."""
+
+    EMPTY = "empty"
+    OUTDATED = "outdated"
+    UP_TO_DATE = "up to date"
+    UNKNOWN = "newer, or not ours"
+
+
+def migrations_folder() -> Path:
+    """Alembic's folder: inside the package in a wheel, beside the package in the repository."""
+    package = Path(str(resources.files("mlc_service")))
+    for folder in (package / "shipped" / "migrations", package.parent / "migrations"):
+        if (folder / "env.py").is_file():
+            return folder
+    raise FileNotFoundError("the migrations folder is neither in the package nor beside it")
+
+
+def configuration(database_url: str) -> Config:
+    """Alembic's configuration without an ini file."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()))
+    config.attributes["database_url"] = database_url
+    return config
+
+
+def upgrade(database_url: str) -> None:
+    """The database has the newest schema; it and its folder are made if need be (SQLite). Safe to repeat."""
+    command.upgrade(configuration(database_url), "head")
+
+
+def newest_revision() -> str:
+    head = ScriptDirectory.from_config(configuration("")).get_current_head()
+    assert head is not None, "there are no migrations"
+    return head
+
+
+def found_revision(database: Engine) -> str | None:
+    with database.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def state_of(database: Engine) -> SchemaState:
+    found = found_revision(database)
+    if found is None:
+        return SchemaState.EMPTY
+    if found == newest_revision():
+        return SchemaState.UP_TO_DATE
+    known = {script.revision for script in ScriptDirectory.from_config(configuration("")).walk_revisions()}
+    return SchemaState.OUTDATED if found in known else SchemaState.UNKNOWN

@@ -1,0 +1,117 @@
+"""Who waits for which signal or message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select
+
+from mlc_service.store.errors import NotFound
+from mlc_service.store.rows import SubscriptionRow
+from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
+from mlc_service.store.tables import event_subscriptions, process_definitions, process_instances
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionFilter:
+    """Conditions a subscription must meet, all of them; None asks for nothing.
+
+    `of_instances` True leaves out those that start definitions, False leaves out all others. `is_active` True leaves
+    out those of suspended instances and of suspended definitions that are to be started.
+    """
+
+    id: str | None = None
+    kind: str | None = None
+    event_name: str | None = None
+    instance_id: str | None = None
+    instance_ids: Sequence[str] | None = None
+    definition_id: str | None = None
+    activity_id: str | None = None
+    activity: int | None = None
+    business_key: str | None = None
+    of_instances: bool | None = None
+    is_active: bool | None = None
+
+
+EVERY = SubscriptionFilter()
+
+
+class Subscriptions:
+    """Waiting for events, in instance order: the order in which several instances may be locked."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def insert(self, rows: Sequence[SubscriptionRow]) -> None:
+        if rows:
+            self._connection.execute(insert(event_subscriptions), [row._asdict() for row in rows])
+
+    def get(self, id: str) -> SubscriptionRow:
+        """Raises NotFound."""
+        row = self._connection.execute(select(event_subscriptions).where(event_subscriptions.c.id == id)).first()
+        if row is None:
+            raise NotFound("event subscription", id)
+        return SubscriptionRow._make(row)
+
+    def delete(self, ids: Sequence[str]) -> None:
+        if ids:
+            self._connection.execute(delete(event_subscriptions).where(event_subscriptions.c.id.in_(ids)))
+
+    def delete_starts(self, definition_ids: Sequence[str]) -> None:
+        """These definitions are not started by events any more."""
+        if definition_ids:
+            self._connection.execute(
+                delete(event_subscriptions).where(
+                    event_subscriptions.c.instance_id.is_(None),
+                    event_subscriptions.c.definition_id.in_(definition_ids),
+                )
+            )
+
+    def find(self, wanted: SubscriptionFilter = EVERY, page: Page = ALL) -> list[SubscriptionRow]:
+        columns = event_subscriptions.c
+        statement = paged(
+            select(event_subscriptions).where(*_conditions(wanted)),
+            page,
+            columns,
+            (columns.instance_id, columns.created, columns.id),
+        )
+        return [SubscriptionRow._make(row) for row in self._connection.execute(statement)]
+
+    def count(self, wanted: SubscriptionFilter = EVERY) -> int:
+        statement = select(func.count()).select_from(event_subscriptions).where(*_conditions(wanted))
+        return self._connection.execute(statement).scalar_one()
+
+
+def _conditions(wanted: SubscriptionFilter) -> list[ColumnElement[bool]]:
+    columns = event_subscriptions.c
+    found = equals(
+        (
+            (columns.id, wanted.id),
+            (columns.kind, wanted.kind),
+            (columns.event_name, wanted.event_name),
+            (columns.instance_id, wanted.instance_id),
+            (columns.definition_id, wanted.definition_id),
+            (columns.activity_id, wanted.activity_id),
+            (columns.activity, wanted.activity),
+        )
+    )
+    found += one_of(columns.instance_id, wanted.instance_ids)
+    if wanted.of_instances is not None:
+        found.append(columns.instance_id.is_not(None) if wanted.of_instances else columns.instance_id.is_(None))
+    if wanted.is_active:
+        resting = select(process_instances.c.id).where(process_instances.c.suspended)
+        closed = select(process_definitions.c.id).where(process_definitions.c.suspended)
+        found.append(
+            or_(
+                and_(columns.instance_id.is_not(None), columns.instance_id.not_in(resting)),
+                and_(columns.instance_id.is_(None), columns.definition_id.not_in(closed)),
+            )
+        )
+    if wanted.business_key is not None:
+        found.append(
+            columns.instance_id.in_(
+                select(process_instances.c.id).where(process_instances.c.business_key == wanted.business_key)
+            )
+        )
+    return found

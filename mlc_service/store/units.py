@@ -1,0 +1,144 @@
+"""Units of work: the one place that begins and commits transactions.
+
+    units = Units(database_url)
+    units.run(lambda unit: tasks.claim(unit, around, task_id, "ann"))     # begins, commits, repeats after a deadlock
+
+    with units.begin_read() as unit:
+        open_tasks = unit.tasks.find(TaskFilter(assignee="ann"))
+
+Use cases are given a unit and never commit. Reads go to the repositories directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from mlc_service.store import schema
+from mlc_service.store.board import BoardTickets
+from mlc_service.store.database import is_race, open_database
+from mlc_service.store.definitions import DecisionDefinitions, Definitions
+from mlc_service.store.deployments import Deployments
+from mlc_service.store.documents import Blobs, Documents
+from mlc_service.store.history import History
+from mlc_service.store.incidents import Incidents
+from mlc_service.store.instances import Instances
+from mlc_service.store.jobs import Jobs
+from mlc_service.store.people import Settings, Users
+from mlc_service.store.subscriptions import Subscriptions
+from mlc_service.store.tasks import Tasks
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+_MOST_TRIES = 5
+
+
+class UnitOfWork:
+    """One transaction and the repositories that work in it."""
+
+    def __init__(self, connection: Connection, announce_jobs: Callable[[], None]) -> None:
+        self._connection = connection
+        self._after_commit: list[Callable[[], None]] = []
+        self._announce_jobs = announce_jobs
+        self.deployments = Deployments(connection)
+        self.definitions = Definitions(connection)
+        self.decisions = DecisionDefinitions(connection)
+        self.instances = Instances(connection)
+        self.tasks = Tasks(connection)
+        self.jobs = Jobs(connection, self._new_jobs)
+        self.subscriptions = Subscriptions(connection)
+        self.incidents = Incidents(connection)
+        self.history = History(connection)
+        self.users = Users(connection)
+        self.settings = Settings(connection)
+        self.blobs = Blobs(connection)
+        self.board_tickets = BoardTickets(connection)
+
+    def documents(self, kind: str) -> Documents:
+        """The life cycle's documents of one kind (any word will do; each has its own)."""
+        return Documents(self._connection, kind)
+
+    def after_commit(self, hook: Callable[[], None]) -> None:
+        """`hook` runs once this transaction is committed, and not at all if it is rolled back."""
+        self._after_commit.append(hook)
+
+    def lock_deployments(self) -> None:
+        """Nobody else deploys until this transaction ends (versions of a key are counted one by one)."""
+        if self._connection.dialect.name == "postgresql":
+            # 7217: any number of our own; SQLite writers queue for the one write lock anyway
+            self._connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7217)")
+
+    def _new_jobs(self) -> None:
+        if self._announce_jobs not in self._after_commit:
+            self._after_commit.append(self._announce_jobs)
+
+    def _committed(self) -> None:
+        for hook in self._after_commit:
+            hook()
+
+
+class Units:
+    """Gives out units of work on one database. Safe to use from any number of threads."""
+
+    def __init__(self, database_url: str, pool_size: int = 16) -> None:
+        self.database_url = database_url
+        self._database = open_database(database_url, pool_size)
+        self._reader = self._database.execution_options(mlc_reads_only=True)
+        self._job_listeners: list[Callable[[], None]] = []
+
+    @contextmanager
+    def begin(self) -> Iterator[UnitOfWork]:
+        """One transaction: committed at the end of the block, rolled back if it is left by an exception.
+
+        Prefer `run`, which repeats the work when the database says that two transactions stood in each other's way.
+        """
+        with self._database.begin() as connection:
+            unit = UnitOfWork(connection, self._announce_jobs)
+            yield unit
+        unit._committed()
+
+    @contextmanager
+    def begin_read(self) -> Iterator[UnitOfWork]:
+        """A transaction that is never committed. On SQLite it waits for nobody and sees one moment in time."""
+        with self._reader.connect() as connection:
+            yield UnitOfWork(connection, self._announce_jobs)
+
+    def run(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Answers `work(unit)` after its commit; after a deadlock or the like it runs again, in a new transaction."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                with self.begin() as unit:
+                    return work(unit)
+            except DBAPIError as error:
+                if tries == _MOST_TRIES or not is_race(error):
+                    raise
+                log.info("transaction_repeated", tries=tries, cause=str(error.orig))
+
+    def read(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Answers `work(unit)` of a unit that only reads."""
+        with self.begin_read() as unit:
+            return work(unit)
+
+    def on_new_jobs(self, listener: Callable[[], None]) -> None:
+        """`listener` is called, by the committing thread, whenever a commit may have made a job due sooner."""
+        self._job_listeners.append(listener)
+
+    def schema_state(self) -> schema.SchemaState:
+        """Whether the database is empty, outdated, up to date, or newer than this service."""
+        return schema.state_of(self._database)
+
+    def close(self) -> None:
+        """All connections are closed."""
+        self._database.dispose()
+
+    def _announce_jobs(self) -> None:
+        for listener in self._job_listeners:
+            listener()

@@ -1,0 +1,115 @@
+"""The migrations build what `tables.py` says, on both databases, and the service knows how far they have run."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, Engine
+
+from mlc_service.store import schema
+from mlc_service.store.database import open_database
+from mlc_service.store.schema import SchemaState
+from mlc_service.store.tables import metadata
+from mlc_service.store.units import Units
+
+# what PostgreSQL knows about columns, indexes and constraints, each as one line of text
+POSTGRES_CATALOGUE = (
+    """SELECT table_name, column_name, data_type, is_nullable, coalesce(column_default, '')
+       FROM information_schema.columns WHERE table_schema = 'public'""",
+    "SELECT tablename, indexname, indexdef, '', '' FROM pg_indexes WHERE schemaname = 'public'",
+    """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', ''
+       FROM pg_constraint WHERE connamespace = 'public'::regnamespace""",
+)
+
+
+def described(connection: Connection) -> set[Any]:
+    """Everything in the database's schema but Alembic's own table."""
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql("SELECT tbl_name, name, coalesce(sql, '') FROM sqlite_master").all()
+        found = {(table, name, without_layout(sql)) for table, name, sql in rows}
+    else:
+        found = {tuple(row) for query in POSTGRES_CATALOGUE for row in connection.exec_driver_sql(query)}
+    return {entry for entry in found if "alembic_version" not in entry[0] and not entry[0].startswith("sqlite_")}
+
+
+def without_layout(sql: str) -> str:
+    """The statement without line breaks and with its columns and constraints sorted: SQLite keeps it as typed."""
+    text = re.sub(r"\s+", " ", sql.replace('"', ""))
+    text = re.sub(r" ?([(),]) ?", r"\1", text)
+    head, _, body = text.partition("(")
+    parts, depth = [""], 0
+    for sign in body.rpartition(")")[0]:
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += sign
+    return f"{head}({', '.join(sorted(parts))})"
+
+
+def opened(url: str) -> Engine:
+    return open_database(url, pool_size=1)
+
+
+def test_migrations_build_the_tables(empty_database_url: str) -> None:
+    database = opened(empty_database_url)
+    with database.begin() as connection:
+        metadata.create_all(connection)
+        wanted = described(connection)
+        metadata.drop_all(connection)
+    database.dispose()
+
+    schema.upgrade(empty_database_url)
+
+    database = opened(empty_database_url)
+    with database.begin() as connection:
+        assert described(connection) == wanted
+    database.dispose()
+
+
+def test_migrations_can_be_taken_back(database_url: str) -> None:
+    command.downgrade(schema.configuration(database_url), "base")
+
+    database = opened(database_url)
+    with database.begin() as connection:
+        assert described(connection) == set()
+    database.dispose()
+
+
+def test_a_database_is_empty_then_up_to_date(empty_database_url: str) -> None:
+    units = Units(empty_database_url)
+    assert units.schema_state() is SchemaState.EMPTY
+    schema.upgrade(empty_database_url)
+    assert units.schema_state() is SchemaState.UP_TO_DATE
+    schema.upgrade(empty_database_url)
+    assert units.schema_state() is SchemaState.UP_TO_DATE
+    units.close()
+
+
+def test_a_database_of_an_unknown_revision_is_not_touched(database_url: str) -> None:
+    database = opened(database_url)
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    database.dispose()
+    units = Units(database_url)
+    assert units.schema_state() is SchemaState.UNKNOWN
+    units.close()
+
+
+def test_only_two_kinds_of_database_are_opened() -> None:
+    with pytest.raises(ValueError, match="Only SQLite and PostgreSQL"):
+        Units("mysql://localhost/mlc")
+    with pytest.raises(ValueError, match="needs a file"):
+        Units("sqlite://")
+
+
+def test_names_of_constraints_are_given_by_us() -> None:
+    for table in metadata.tables.values():
+        for constraint in table.constraints:
+            assert constraint.name is not None, (table.name, constraint)
+        for index in table.indexes:
+            assert index.name is not None
+            assert str(index.name).startswith(table.name)
