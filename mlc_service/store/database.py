@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,48 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from mlc_service.store.errors import UnstorableText
+
 # how long one writer waits for another on SQLite, where all of them queue for one lock
 BUSY_SECONDS = 30
+
+# an escaped NUL, not an escaped backslash followed by u0000
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+_LARGE_FLOAT = re.compile(r"\de\+?1[6-9]")
 
 # PostgreSQL: serialization failure, deadlock, lock not available
 _RACE_STATES = frozenset({"40001", "40P01", "55P03"})
 
 
 def write_json(value: Any) -> str:
-    """JSON text; `orjson.loads` of it gives the value back, apart from integers beyond 64 bits."""
+    """JSON text that both databases give back as it was, apart from integers beyond 64 bits.
+
+    Raises UnstorableText for texts with a NUL or half a surrogate pair, which PostgreSQL cannot keep.
+    """
     try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+        text = orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:
         # integers beyond 64 bits are legal JSON, but not for orjson
-        return json.dumps(value)
+        text = json.dumps(value, ensure_ascii=False)
+        if any("\ud800" <= sign <= "\udfff" for sign in text):
+            raise UnstorableText("a text with half a surrogate pair cannot be stored") from None
+    if "\\u0000" in text and _NUL.search(text):
+        raise UnstorableText("a text with a NUL character cannot be stored")
+    if _LARGE_FLOAT.search(text):
+        text = orjson.dumps(_written_out(value), option=orjson.OPT_NON_STR_KEYS).decode()
+    return text
+
+
+def _written_out(value: Any) -> Any:
+    """The value with its large whole floats in digits: JSONB makes 1e17 an integer, but leaves 100000000000000000.0."""
+    if isinstance(value, float):
+        return orjson.Fragment(f"{value:.1f}") if 1e16 <= abs(value) < 1e20 else value
+    if isinstance(value, dict):
+        return {name: _written_out(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_written_out(item) for item in value]
+    return value
 
 
 def open_database(database_url: str, pool_size: int) -> Engine:

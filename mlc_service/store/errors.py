@@ -51,6 +51,10 @@ class UnknownSort(ValueError):
         super().__init__(f"cannot sort by {field}")
 
 
+class UnstorableText(ValueError):
+    """A text that PostgreSQL cannot keep, and so neither may SQLite."""
+
+
 class SchemaOutdated(RuntimeError):
     """The database has not been migrated to what this version of the service needs."""
 

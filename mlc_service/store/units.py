@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from mlc_service.store import schema
 from mlc_service.store.board import BoardTickets
@@ -25,6 +25,7 @@ from mlc_service.store.database import is_race, open_database
 from mlc_service.store.definitions import DecisionDefinitions, Definitions
 from mlc_service.store.deployments import Deployments
 from mlc_service.store.documents import Blobs, Documents
+from mlc_service.store.errors import UnstorableText
 from mlc_service.store.history import History
 from mlc_service.store.incidents import Incidents
 from mlc_service.store.instances import Instances
@@ -98,9 +99,15 @@ class Units:
 
         Prefer `run`, which repeats the work when the database says that two transactions stood in each other's way.
         """
-        with self._database.begin() as connection:
-            unit = UnitOfWork(connection, self._announce_jobs)
-            yield unit
+        try:
+            with self._database.begin() as connection:
+                unit = UnitOfWork(connection, self._announce_jobs)
+                yield unit
+        except StatementError as error:
+            # nobody outside this room can name SQLAlchemy's wrapper
+            if isinstance(error.orig, UnstorableText):
+                raise error.orig from error
+            raise
         unit._committed()
 
     @contextmanager

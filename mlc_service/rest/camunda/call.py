@@ -80,5 +80,3 @@ class Route:
     consumes: str = "application/json"
     # answered without credentials
     is_public: bool = False
-    # `path` parameters that may hold slashes
-    greedy: tuple[str, ...] = ()

@@ -13,12 +13,18 @@ BOUNDARY = "----WebKitFormBoundaryx7Zq"
 
 def modeler_form(*files, tenant=None, name="everything"):
     """The form in the Modeler's order: part name and file name are the same, forms are text/xml, too."""
-    fields = [("deployment-name", name), ("deployment-source", "Camunda Modeler"), ("enable-duplicate-filtering", "true")]
+    fields = [
+        ("deployment-name", name),
+        ("deployment-source", "Camunda Modeler"),
+        ("enable-duplicate-filtering", "true"),
+    ]
     if tenant is not None:
         fields.append(("tenant-id", tenant))
     parts = [f'Content-Disposition: form-data; name="{key}"\r\n\r\n{value}'.encode() for key, value in fields]
     for filename, content, kind in files:
-        head = f'Content-Disposition: form-data; name="{filename}"; filename="{filename}"\r\nContent-Type: {kind}\r\n\r\n'
+        head = (
+            f'Content-Disposition: form-data; name="{filename}"; filename="{filename}"\r\nContent-Type: {kind}\r\n\r\n'
+        )
         parts.append(head.encode() + content)
     body = b"".join(f"--{BOUNDARY}\r\n".encode() + part + b"\r\n" for part in parts)
     return body + f"--{BOUNDARY}--\r\n".encode()
@@ -29,7 +35,9 @@ def deploy(client, *files, **more):
         "accept": "application/json", "content-type": f"multipart/form-data; boundary={BOUNDARY}", "origin": "file://"
     }  # fmt: skip
     # an address typed with a slash at its end
-    return client.post("http://testserver/mlc-service/rest//deployment/create", content=modeler_form(*files, **more), headers=headers)
+    return client.post(
+        "http://testserver/mlc-service/rest//deployment/create", content=modeler_form(*files, **more), headers=headers
+    )
 
 
 def test_check_version_deploy_redeploy_start(client):
@@ -52,7 +60,9 @@ def test_check_version_deploy_redeploy_start(client):
     [newer] = changed.json()["deployedProcessDefinitions"].values()
     assert newer["version"] == 2
 
-    started = client.post(f"/process-definition/{definition['id']}/start", json={"businessKey": None, "variables": None})
+    started = client.post(
+        f"/process-definition/{definition['id']}/start", json={"businessKey": None, "variables": None}
+    )
     assert started.status_code == 200
     assert started.json()["id"]
     assert started.json()["definitionId"] == definition["id"]

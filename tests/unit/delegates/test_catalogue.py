@@ -114,7 +114,9 @@ def test_runtimes_are_found_by_tag(call):
 
 @pytest.mark.parametrize("variable", ["ENGINE_INSTANCE", "RUNTIME"])
 def test_a_model_is_deployed_on_the_runtime_either_variable_names(call, fake, variable):
-    assert call("DeployModel", DEPLOYABLE_MODEL=SNAPSHOT, **{variable: {"id": "r1"}}) == {"DEPLOYED_MODEL": {"id": "d1"}}
+    assert call("DeployModel", DEPLOYABLE_MODEL=SNAPSHOT, **{variable: {"id": "r1"}}) == {
+        "DEPLOYED_MODEL": {"id": "d1"}
+    }
     assert fake.calls == [("deploy", ("s1", "r1"), "key-1")]
 
 
@@ -128,7 +130,11 @@ def test_a_deployment_that_fails_is_the_failure_of_the_diagram(call, fake):
 def test_a_notification_points_at_snapshot_and_job(call, fake):
     written = call("CreateNotification", NOTIFICATION_MESSAGE="passed", DEPLOYABLE_MODEL=SNAPSHOT, JOB={"id": "j1"})
     notification = written["NOTIFICATION"]
-    assert (notification["deployableModelId"], notification["storedModelId"], notification["jobId"]) == ("s1", "m1", "j1")
+    assert (notification["deployableModelId"], notification["storedModelId"], notification["jobId"]) == (
+        "s1",
+        "m1",
+        "j1",
+    )
     assert fake.calls[0][2] == "key-1"
 
 

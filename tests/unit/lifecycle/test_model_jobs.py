@@ -131,9 +131,7 @@ def test_a_metrics_job_runs_anywhere_when_nothing_matches(a_job, an_engine, run,
     assert stored(job)["targetEngine"]["name"] == "other"
 
 
-def test_an_environment_that_cannot_be_built_ends_the_job_with_the_reason(
-    a_job, an_engine, run, claim, stored, runner
-):
+def test_an_environment_that_cannot_be_built_ends_the_job_with_the_reason(a_job, an_engine, run, claim, stored, runner):
     def fail(_say, _cancelled):
         raise EnvironmentUnavailable("nonsense==9 does not exist")
 

@@ -70,7 +70,9 @@ def test_a_model_that_does_not_start_is_not_deployed(serving, a_snapshot, an_eng
     assert bookkeeping.read(lambda books: books.count(Kind.DEPLOYED_MODEL)) == 0
 
 
-def test_after_a_restart_the_first_record_starts_the_model_again(bookkeeping, serving, a_snapshot, an_engine, warm_models):
+def test_after_a_restart_the_first_record_starts_the_model_again(
+    bookkeeping, serving, a_snapshot, an_engine, warm_models
+):
     deployed = serving.deploy(a_snapshot()["id"], an_engine("scorer", online=True)["id"], "key")
     warm_models.open_ids.clear()
     after_restart = OnlineServing(bookkeeping, warm_models)

@@ -59,7 +59,9 @@ def test_a_tracker_that_is_down_leaves_the_notification_and_the_next_try_opens_t
     assert stored(opened)["assignment"]["issueKey"] == "MLC-1"
 
 
-def test_a_worker_that_dies_after_the_tracker_created_the_ticket_finds_it_again(ticketing, tickets, a_snapshot, monkeypatch):
+def test_a_worker_that_dies_after_the_tracker_created_the_ticket_finds_it_again(
+    ticketing, tickets, a_snapshot, monkeypatch
+):
     real_open = tickets.open
 
     def create_and_die(request):
@@ -157,7 +159,10 @@ def test_an_approval_ticket_shows_model_changes_results_and_links(
         ({"cause": "MISSING_TEST_DATA"}, "no asset with the role TEST_DATA"),
         ({"cause": "JOB_FAILED", "job": {"id": "j", "jobError": "KeyError: 'x'"}}, "KeyError: 'x'"),
         ({"cause": "DMN_NOT_PASSED", "message": "auc is under 0.9"}, "auc is under 0.9"),
-        ({"cause": "REVIEW_REJECTED", "closed_by": "rita", "comment": "too risky"}, 'rita rejected the review ticket and wrote: "too risky"'),
+        (
+            {"cause": "REVIEW_REJECTED", "closed_by": "rita", "comment": "too risky"},
+            'rita rejected the review ticket and wrote: "too risky"',
+        ),
     ],
 )
 def test_each_cause_of_rejection_has_its_own_text(ticketing, tickets, a_snapshot, order, expected):

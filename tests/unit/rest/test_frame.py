@@ -154,9 +154,7 @@ def test_gocli_token_opens_the_api_and_renews(guarded):
     assert wrong.json()["message"]
 
 
-@pytest.mark.parametrize(
-    "form", [{}, {"username": "admin"}, {"grant_type": "magic"}, {"grant_type": "refresh_token"}]
-)
+@pytest.mark.parametrize("form", [{}, {"username": "admin"}, {"grant_type": "magic"}, {"grant_type": "refresh_token"}])
 def test_gocli_token_says_what_is_missing(guarded, form):
     client, _ = guarded
     answer = client.post("/gocli/token", data=form)

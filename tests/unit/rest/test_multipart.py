@@ -19,7 +19,10 @@ def form(*parts, end="--b--\r\n"):
 def test_fields_and_files_come_in_their_order():
     body = form(
         (b'Content-Disposition: form-data; name="deployment-name"', "Prüfung".encode()),
-        (b'Content-Disposition: form-data; name="x.bpmn"; filename="x.bpmn"\r\nContent-Type: text/xml', b"<a>\r\n--</a>"),
+        (
+            b'Content-Disposition: form-data; name="x.bpmn"; filename="x.bpmn"\r\nContent-Type: text/xml',
+            b"<a>\r\n--</a>",
+        ),
     )
     parts = read_parts(TYPE, body)
     assert parts == [Part("deployment-name", None, "Prüfung".encode()), Part("x.bpmn", "x.bpmn", b"<a>\r\n--</a>")]
@@ -67,7 +70,11 @@ def test_what_is_no_form_is_told(content_type, body, status):
 
 @given(st.binary(max_size=300), st.text(max_size=40))
 def test_junk_is_refused_and_nothing_else(junk, boundary):
-    for body in (junk, b"--b\r\n" + junk, b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n" + junk + b"\r\n--b--"):
+    for body in (
+        junk,
+        b"--b\r\n" + junk,
+        b"--b\r\nContent-Disposition: form-data; name=a\r\n\r\n" + junk + b"\r\n--b--",
+    ):
         for content_type in (TYPE, f"multipart/form-data; boundary={boundary}"):
             try:
                 read_parts(content_type, body)

@@ -37,7 +37,11 @@ def test_without_a_type_it_is_inferred(value, kind):
 @pytest.mark.parametrize("value", [[1, 2], {"a": {"b": 1}}, {"$type": "Date", "value": 1}, []])
 def test_a_plain_object_is_one_without_saying_so(value):
     answer = round_trip({"value": value})
-    assert answer == {"type": "Object", "value": value, "valueInfo": LIST_INFO if value == [] or value == [1, 2] else MAP_INFO}
+    assert answer == {
+        "type": "Object",
+        "value": value,
+        "valueInfo": LIST_INFO if value == [] or value == [1, 2] else MAP_INFO,
+    }
     assert json.loads(round_trip({"value": value}, deserialize=False)["value"]) == value
 
 
@@ -144,9 +148,10 @@ JSON = st.recursive(
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(), children, max_size=3),
     max_leaves=8,
 )
-KINDS = st.sampled_from(
-    "Boolean Bytes Short Integer Long Double Number Date String Null File Object Json Xml".split()
-) | st.text()
+KINDS = (
+    st.sampled_from("Boolean Bytes Short Integer Long Double Number Date String Null File Object Json Xml".split())
+    | st.text()
+)
 INFO = st.fixed_dictionaries(
     {},
     optional={
