@@ -34,6 +34,7 @@ from mlc_service.store.units import Units
 from mlc_service.tickets.board import BoardTickets
 from mlc_service.tickets.jira import JiraTickets
 from mlc_service.tickets.port import Tickets
+from mlc_service.tickets.stored_openings import StoredOpenings
 
 log = structlog.get_logger(__name__)
 
@@ -183,5 +184,5 @@ def _open_database(settings: Settings) -> Units:
 def _tickets(settings: Settings, units: Units, clock: Clock) -> Tickets:
     if settings.ticket_system == "jira":
         assert settings.jira is not None
-        return JiraTickets(settings.jira, clock)
+        return JiraTickets(settings.jira, clock, StoredOpenings(units))
     return BoardTickets(units, clock, base_url=settings.address())

@@ -341,8 +341,17 @@ class DelegateRegistry:
     def __contains__(self, reference: object) -> bool:
         return isinstance(reference, str) and _bare(reference) in self._by_reference
 
-    def __iter__(self) -> Iterator[Delegate]:
-        return iter(self._delegates.values())
+    def __iter__(self) -> Iterator[str]:
+        """The names that diagrams may use."""
+        return iter(self._by_reference)
+
+    def __len__(self) -> int:
+        return len(self._by_reference)
+
+    @property
+    def delegates(self) -> tuple[Delegate, ...]:
+        """Every delegate once, in the order of the catalogue."""
+        return tuple(self._delegates.values())
 
     def find(self, reference: str) -> Delegate:
         """The delegate behind a `camunda:class` or `camunda:delegateExpression`. Raises UnknownDelegate."""

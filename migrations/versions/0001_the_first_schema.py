@@ -155,6 +155,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name="settings_pk"),
     )
     op.create_table(
+        "ticket_openings",
+        sa.Column("opening_key", sa.Text(), nullable=False),
+        sa.Column("attempted_at", UtcDateTime(), nullable=False),
+        sa.Column("system", sa.Text(), nullable=True),
+        sa.Column("ticket_id", sa.Text(), nullable=True),
+        sa.Column("ticket_key", sa.Text(), nullable=True),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("opening_key", name="ticket_openings_pk"),
+    )
+    op.create_table(
         "users",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("first_name", sa.Text(), nullable=True),
@@ -425,6 +435,7 @@ def downgrade() -> None:
         "decision_definitions",
         "board_entries",
         "users",
+        "ticket_openings",
         "settings",
         "historic_variables",
         "historic_tasks",

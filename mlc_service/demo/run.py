@@ -110,13 +110,12 @@ def _timeline(steps: list[Step]) -> Table:
     table.add_column("step")
     table.add_column("who")
     table.add_column("began (UTC)")
+    table.add_column("times", justify="right")
     table.add_column("took", justify="right")
     for step in steps:
-        table.add_row(step.name, step.who, step.began[11:23], _duration(step.milliseconds))
+        table.add_row(step.name, step.who, step.began[11:23], str(step.times), _duration(step.milliseconds))
     return table
 
 
-def _duration(milliseconds: int | None) -> str:
-    if milliseconds is None:
-        return "–"
+def _duration(milliseconds: int) -> str:
     return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"

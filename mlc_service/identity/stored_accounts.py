@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlc_service.clock import Clock
 from mlc_service.identity.accounts import Account
 from mlc_service.store.rows import UserRow
-from mlc_service.store.units import Units, UnitOfWork
+from mlc_service.store.units import UnitOfWork, Units
 
 
 class StoredAccounts:

@@ -28,7 +28,7 @@ class RetryPolicy:
 
     retries: int = 3
     delay_seconds: tuple[float, ...] = (5.0, 30.0)
-    expiries: int = 3
+    expiries: int = 10
 
     def next_try(self, job: JobRow, now: datetime) -> datetime:
         """When the job is to be tried again, after a failure of the try that `job.retries` still counts."""

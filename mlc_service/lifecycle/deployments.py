@@ -15,10 +15,12 @@ from mlc_service.lifecycle.moves import DEPLOYED_MODEL, ENGINE, USABLE_ENGINE_ST
 from mlc_service.lifecycle.snapshots import snapshot_reference
 
 
-def check_deployable(books: Books, snapshot_id: str, engine_id: str) -> tuple[JsonObject, JsonObject]:
+def check_deployable(
+    books: Books, snapshot_id: str, engine_id: str, lock: bool = False
+) -> tuple[JsonObject, JsonObject]:
     """The snapshot and the runtime, surely fit for each other. Raises UnknownDocument, NoRuntime."""
     snapshot = books.get(Kind.DEPLOYABLE_MODEL, snapshot_id)
-    engine = books.get(Kind.ENGINE, engine_id)
+    engine = books.get(Kind.ENGINE, engine_id, lock)
     if engine["state"] not in USABLE_ENGINE_STATES:
         raise NoRuntime(f"runtime '{engine['name']}' is in state {engine['state']}")
     if has_endpoints(engine):
@@ -34,7 +36,8 @@ def record_deployment(books: Books, snapshot_id: str, engine_id: str, key: str, 
     """The snapshot is DEPLOYED on the runtime; the one of the same model before it is SUPERSEDED. Safe to repeat."""
     if known := books.find_by_key(Kind.DEPLOYED_MODEL, key):
         return known
-    snapshot, engine = check_deployable(books, snapshot_id, engine_id)
+    # locked: of two models that want one runtime at the same moment, the second must see the first
+    snapshot, engine = check_deployable(books, snapshot_id, engine_id, lock=True)
     for previous in _in_force(books, engine_id):
         if previous["deployableModel"]["storedModel"]["id"] == snapshot["storedModel"]["id"]:
             end_deployment(books, previous, "SUPERSEDED")

@@ -78,7 +78,7 @@ def move_model_job(books: Books, job: JsonObject, wanted: str, **changes: Any) -
 
 def add_messages(books: Books, job_id: str, messages: Sequence[str]) -> None:
     """The messages stand at the end of the job's log; a job that is over keeps the log it has."""
-    job = books.get(Kind.JOB, job_id)
+    job = books.get(Kind.JOB, job_id, lock=True)
     if messages and not is_final(MODEL_JOB, job["jobStatus"]):
         changed = job | {
             "jobMessages": [*job["jobMessages"], *messages],
@@ -89,7 +89,7 @@ def add_messages(books: Books, job_id: str, messages: Sequence[str]) -> None:
 
 def change_model_job(books: Books, job_id: str, patch: Mapping[str, Any], version: int | None) -> JsonObject:
     """The job after a merge patch: cancelling it (`jobStatus: CANCELLED`), its parameters while it is CREATED."""
-    job = books.get(Kind.JOB, job_id)
+    job = books.get(Kind.JOB, job_id, lock=True)
     if unknown := sorted(set(patch) - _PATCHABLE - {"version", "id"}):
         raise ImmutableDocument(f"'{unknown[0]}' of a model job cannot be changed", unknown[0])
     wanted = text_at(patch, "jobStatus") or job["jobStatus"]

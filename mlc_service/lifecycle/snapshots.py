@@ -72,7 +72,7 @@ def refuse_change(books: Books, snapshot_id: str) -> None:
 
 def add_trained_assets(books: Books, snapshot_id: str, job_id: str, artefacts: Mapping[str, bytes]) -> JsonObject:
     """The artefacts are assets of the snapshot, on record in its journal. Once per job: repeating changes nothing."""
-    snapshot = books.get(Kind.DEPLOYABLE_MODEL, snapshot_id)
+    snapshot = books.get(Kind.DEPLOYABLE_MODEL, snapshot_id, lock=True)
     if any(entry.get("jobId") == job_id for entry in snapshot.get("journal") or []):
         return snapshot
     added: list[JsonObject] = []

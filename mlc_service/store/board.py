@@ -126,10 +126,12 @@ class BoardTickets:
         """The comment is written; False if one with its key is there already."""
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         added = self._connection.execute(
-            dialect.insert(board_entries).on_conflict_do_nothing(index_elements=["ticket", "key"]),
+            dialect.insert(board_entries)
+            .on_conflict_do_nothing(index_elements=["ticket", "key"])
+            .returning(board_entries.c.id),
             asdict(entry) | {"ticket": number},
         )
-        return bool(added.rowcount)
+        return added.first() is not None
 
     def entries(self, number: int) -> list[BoardEntry]:
         """The ticket's journal, oldest first."""

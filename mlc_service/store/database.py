@@ -92,6 +92,8 @@ def _open_sqlite(url: URL, pool_size: int) -> Engine:
         # a killed process loses nothing under NORMAL; a power cut may lose the last commits, never the file
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        # as PostgreSQL has it
+        cursor.execute("PRAGMA case_sensitive_like = ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -397,6 +397,20 @@ blobs = Table(
     Column("created", UtcDateTime, nullable=False),
 )
 
+# --- tickets in trackers elsewhere -------------------------------------------------------------------------------
+
+ticket_openings = Table(
+    "ticket_openings",
+    metadata,
+    Column("opening_key", Text, primary_key=True),
+    Column("attempted_at", UtcDateTime, nullable=False),
+    # null while it is not known whether the attempt made a ticket
+    Column("system", Text),
+    Column("ticket_id", Text),
+    Column("ticket_key", Text),
+    Column("url", Text),
+)
+
 # --- the built-in board of tickets ------------------------------------------------------------------------------
 
 board_tickets = Table(

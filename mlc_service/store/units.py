@@ -30,6 +30,7 @@ from mlc_service.store.history import History
 from mlc_service.store.incidents import Incidents
 from mlc_service.store.instances import Instances
 from mlc_service.store.jobs import Jobs
+from mlc_service.store.openings import TicketOpenings
 from mlc_service.store.people import Settings, Users
 from mlc_service.store.subscriptions import Subscriptions
 from mlc_service.store.tasks import Tasks
@@ -60,6 +61,7 @@ class UnitOfWork:
         self.settings = Settings(connection)
         self.blobs = Blobs(connection)
         self.board_tickets = BoardTickets(connection)
+        self.ticket_openings = TicketOpenings(connection)
 
     def documents(self, kind: str) -> Documents:
         """The life cycle's documents of one kind (any word will do; each has its own)."""

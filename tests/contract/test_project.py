@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import delegates
 import mlc_service
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,3 +127,8 @@ def test_every_log_event_is_in_the_operations_page() -> None:
     }
     assert events, "the pattern finds none"
     assert sorted(event for event in events if f"`{event}`" not in text("docs/operations.md")) == []
+
+
+def test_every_delegate_is_in_the_page_for_authors() -> None:
+    page = text("docs/writing-processes.md")
+    assert [one.expression for one in delegates.CATALOGUE if f"| `{one.expression}` |" not in page] == []

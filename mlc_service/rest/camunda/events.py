@@ -6,6 +6,7 @@ from typing import Any
 
 from mlc_service.engine.ids import derived_id
 from mlc_service.process.messages import Correlated, CorrelateMessage, correlate_message, message_execution
+from mlc_service.process.running import StartedInstance, Step
 from mlc_service.process.signals import broadcast_signal, signal_execution
 from mlc_service.rest.camunda import fields, query
 from mlc_service.rest.camunda.call import Call, Route
@@ -15,6 +16,7 @@ from mlc_service.rest.camunda.tenants import tenant_filters
 from mlc_service.rest.camunda.values import write_variables
 from mlc_service.store.rows import SubscriptionRow
 from mlc_service.store.subscriptions import SubscriptionFilter
+from mlc_service.store.units import UnitOfWork
 
 
 def _execution_id(row: SubscriptionRow) -> str | None:
@@ -67,14 +69,29 @@ def signal(call: Call) -> None:
 def signal_responsive(call: Call) -> dict[str, Any]:
     """ModelOp's extension: as a signal to everybody, and tells which instances it reached."""
     name, variables = _signal_of(call)
-    reached = call.run(
-        lambda unit: broadcast_signal(unit, call.deps.process, name, variables, user=call.caller.user_id)
-    )
+    started, resumed = call.run(lambda unit: _reach(unit, call, name, variables))
     return {
         "signal": name,
-        "startedProcessInstances": [started_dto(call, one, with_variables=False) for one in reached.started],
-        "processInstanceIds": [*(one.id for one in reached.started), *reached.resumed],
+        "startedProcessInstances": [started_dto(call, one, with_variables=False) for one in started],
+        "processInstanceIds": [*(one.id for one in started), *resumed],
     }
+
+
+def _reach(
+    unit: UnitOfWork, call: Call, name: str, variables: dict[str, Any]
+) -> tuple[list[StartedInstance], list[str]]:
+    """As `broadcast_signal`, which only counts: the instances that were started, and ids of those that went on."""
+    step = Step(unit, call.deps.process, call.caller.user_id)
+    started: list[StartedInstance] = []
+    resumed: list[str] = []
+    for waiting in unit.subscriptions.find(SubscriptionFilter(kind="signal", event_name=name, is_active=True)):
+        if waiting.instance_id is None:
+            definition = unit.definitions.get(waiting.definition_id)
+            started.append(step.start(definition, at=waiting.activity_id, variables=variables))
+        elif step.receive(waiting, variables):
+            resumed.append(waiting.instance_id)
+    step.settle()
+    return started, resumed
 
 
 def _signal_of(call: Call) -> tuple[str, dict[str, Any]]:

@@ -33,7 +33,7 @@ def filled(client):
     }
     started = client.post(f"/process-definition/{definition['id']}/start", json=body).json()
     at = f"?processInstanceId={started['id']}"
-    [job] = [job for job in client.get(f"/job{at}&activityId=book").json()]
+    [job] = client.get(f"/job{at}&activityId=book").json()
     for _ in range(3):
         client.post(f"/job/{job['id']}/execute")
     [task] = client.get(f"/task{at}").json()

@@ -6,14 +6,16 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mlc_service.rest.camunda.dates import format_moment, parse_moment
 
 
-@given(st.datetimes(timezones=st.timezones(), min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)))
+@given(st.datetimes(timezones=st.timezones()))
 def test_what_is_written_can_be_read_to_the_millisecond(moment):
+    # at either end of time the same moment has no name in UTC
+    assume(2 <= moment.year <= 9998)
     text = format_moment(moment)
     assert text is not None
     back = parse_moment(text)

@@ -83,9 +83,7 @@ json_values = st.recursive(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(value=json_values)
 def test_json_comes_back_with_the_same_types(units: Units, value: Any) -> None:
     def keep(value: Any) -> Any:
