@@ -65,8 +65,6 @@ def up(
         elif no_auth:
             _out.print("no log-in is needed (--no-auth)")
         server.serve(service.app, listener)
-    except KeyboardInterrupt:
-        pass
     finally:
         service.stop()
 

@@ -11,9 +11,7 @@ import structlog
 def configure(level: str = "info") -> None:
     """structlog and the standard library write the same form."""
     on_terminal = sys.stderr.isatty()
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if on_terminal else structlog.processors.JSONRenderer()
-    )
+    renderer: structlog.typing.Processor = _console() if on_terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -27,6 +25,11 @@ def configure(level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+
+
+def _console() -> structlog.typing.Processor:
+    # local variables would put passwords and request bodies on the screen
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.RichTracebackFormatter(show_locals=False))
 
 
 def _unchanged(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
-from types import TracebackType
+from types import FrameType, TracebackType
 
 import uvicorn
 from fastapi import FastAPI
@@ -37,8 +38,22 @@ def port_of(listener: socket.socket) -> int:
 
 
 def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Requests are answered until SIGINT or SIGTERM; those in hand are finished."""
-    _server(app).run(sockets=[listener])
+    """Requests are answered until SIGINT or SIGTERM; those in hand are finished, and the caller goes on from here."""
+    server = _server(app)
+
+    def asked_to_end(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # in a thread, uvicorn leaves signals alone; in the main one it would raise them again and end the process
+    # before the jobs in hand are finished
+    before = {number: signal.signal(number, asked_to_end) for number in (signal.SIGINT, signal.SIGTERM)}
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="http")
+    try:
+        thread.start()
+        thread.join()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Background:

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """A thread that renews the leases of all jobs in hand, three times a lease. Use it as a context."""
+    """A thread that renews the leases of all jobs in hand, three times a lease. `start` and `stop`, or a context."""
 
     def __init__(self, units: Units, clock: Clock, lease: Lease) -> None:
         self._units = units
@@ -29,15 +29,24 @@ class Heartbeat:
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="job-heartbeat", daemon=True)
 
-    def __enter__(self) -> Heartbeat:
+    def start(self) -> None:
         self._thread.start()
+
+    def stop(self) -> list[tuple[str, int]]:
+        """No lease is renewed any more; answers the jobs (id, attempt) that are still in hand."""
+        self._stopping.set()
+        self._thread.join()
+        with self._lock:
+            return list(self._held.items())
+
+    def __enter__(self) -> Heartbeat:
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopping.set()
-        self._thread.join()
+        self.stop()
 
     @contextmanager
     def keeping(self, job: JobRow) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
+from time import monotonic
 
 import structlog
 
@@ -99,41 +100,49 @@ class ThreadRunner:
 
     def start(self) -> None:
         """Due jobs are run from now on."""
-        self._heartbeat.__enter__()
+        self._heartbeat.start()
         for thread in (*self._workers, self._dispatcher, self._caretaker):
             thread.start()
         log.info("job_runner_started", worker=self._lease.worker, threads=self._threads)
 
     def stop(self, grace_seconds: float = 10.0) -> None:
-        """No job is claimed any more, and those in hand are finished, or left to their leases after the grace."""
+        """No job is claimed any more; those in hand are finished, or after the grace free for others to take."""
+        deadline = monotonic() + grace_seconds
         self._stopping.set()
         self._wake.set()
         for _ in self._workers:
             self._claimed.put(None)
         for worker in self._workers:
-            worker.join(grace_seconds)
+            worker.join(max(0.0, deadline - monotonic()))
         # the dispatcher waits for an idle worker; there may be none
         self._idle.release()
-        self._dispatcher.join(grace_seconds)
-        self._caretaker.join(grace_seconds)
-        self._heartbeat.__exit__(None, None, None)
-        self._release_unstarted()
-        log.info("job_runner_stopped", worker=self._lease.worker)
+        self._dispatcher.join()
+        self._caretaker.join()
+        unfinished = self._heartbeat.stop()
+        while not self._claimed.empty():
+            job = self._claimed.get()
+            if job is not None:
+                unfinished.append((job.id, job.attempt))
+        if unfinished:
+            # whoever takes one over has a higher attempt: a thread of ours that still works on it cannot commit
+            self._bench.units.run(lambda unit: unit.jobs.release(unfinished))
+        log.info("job_runner_stopped", worker=self._lease.worker, unfinished=len(unfinished))
 
     def wake(self) -> None:
         """The runner looks for due jobs now. Needed only if the clock was moved."""
         self._wake.set()
 
     def _dispatch(self) -> None:
-        while not self._stopping.is_set():
+        while True:
             free = self._idle_workers()
             # cleared before looking: work that is announced meanwhile makes the wait below end at once
             self._wake.clear()
+            if self._stopping.is_set():
+                return
             found: list[JobRow] = []
             pause = self._poll_seconds
             try:
-                if not self._stopping.is_set():
-                    found, pause = self._claim(free)
+                found, pause = self._claim(free)
             except Exception:
                 log.exception("job_claim_failed")
             for job in found:
@@ -196,15 +205,6 @@ class ThreadRunner:
             except Exception:
                 log.exception("job_expiry_check_failed")
             self._stopping.wait(self._lease.seconds / 3)
-
-    def _release_unstarted(self) -> None:
-        unstarted = []
-        while not self._claimed.empty():
-            job = self._claimed.get()
-            if job is not None:
-                unstarted.append((job.id, job.attempt))
-        if unstarted:
-            self._bench.units.run(lambda unit: unit.jobs.release(unstarted))
 
 
 __all__ = ["RetryPolicy", "ThreadRunner", "Workbench", "execute_now", "release_all_leases", "run_due"]

@@ -14,6 +14,7 @@ from mlc_service.rest.app import board, scoring
 from mlc_service.rest.camunda.mounting import mount
 from mlc_service.rest.camunda.routes import routes
 from mlc_service.rest.dependencies import Dependencies, current_user
+from mlc_service.rest.description import describe
 from mlc_service.rest.middleware import CAMUNDA, BodyLimit, OneSpelling
 
 _DESCRIPTION = """
@@ -46,6 +47,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     if deps.score is not None:
         # last: its first path segment is a name of somebody's choosing
         app.include_router(scoring.router, dependencies=behind_login)
+    describe(app)
     app.add_middleware(BodyLimit, limit=deps.max_body_bytes)
     app.add_middleware(OneSpelling)
     # Camunda Modeler sends `Origin: file://`; credentials travel in a header and never in a cookie, so that a

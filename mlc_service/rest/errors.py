@@ -13,6 +13,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from mlc_service.identity import NotAuthenticated, TooManyAttempts
 
@@ -95,6 +96,10 @@ def install(app: FastAPI) -> None:
         kind = "NotFoundException" if error.status_code == 404 else "RestException"
         return problem_response(HttpProblem(error.status_code, kind, message, headers=error.headers))
 
+    def on_disconnect(_: Request, __: Exception) -> Response:
+        # nobody is there to read it
+        return Response(status_code=400)
+
     def on_anything(request: Request, error: Exception) -> Response:
         log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
         message = "The service could not carry out the request. The log of the service has the details."
@@ -105,4 +110,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TooManyAttempts, on_identity)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(ClientDisconnect, on_disconnect)
     app.add_exception_handler(Exception, on_anything)

@@ -6,19 +6,20 @@ import structlog
 from fastapi import APIRouter, Request, Response
 
 from mlc_service.rest.dependencies import dependencies_of
+from mlc_service.rest.description import PUBLIC
 from mlc_service.rest.errors import HttpProblem, problem_response
 
 router = APIRouter(tags=["Health"])
 log = structlog.get_logger()
 
 
-@router.get("/healthz", summary="Is the process alive?")
+@router.get("/healthz", summary="Is the process alive?", openapi_extra=PUBLIC)
 async def healthz() -> dict[str, str]:
     """Answers as long as the process does."""
     return {"status": "alive"}
 
 
-@router.get("/readyz", summary="Can the service do its work?", response_model=None)
+@router.get("/readyz", summary="Can the service do its work?", response_model=None, openapi_extra=PUBLIC)
 def readyz(request: Request) -> dict[str, str] | Response:
     """200 if the database answers and the background parts are up, else 503 with the reason."""
     deps = dependencies_of(request)

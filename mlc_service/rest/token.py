@@ -11,6 +11,7 @@ from starlette.formparsers import MultiPartException
 
 from mlc_service.identity import Gate, NotAuthenticated, TokenPair, TooManyAttempts
 from mlc_service.rest.dependencies import address_of, dependencies_of
+from mlc_service.rest.description import PUBLIC
 from mlc_service.rest.errors import HttpProblem, bad_request, from_identity
 
 router = APIRouter(tags=["Login"])
@@ -29,7 +30,10 @@ _FORM = {
 @router.post(
     "/gocli/token",
     summary="Get a bearer token",
-    openapi_extra={"requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": _FORM}}}},
+    openapi_extra={
+        **PUBLIC,
+        "requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": _FORM}}},
+    },
 )
 async def token(request: Request) -> dict[str, Any]:
     """Tokens for a user and password, or for a refresh token."""

@@ -37,7 +37,6 @@ class JobFilter:
     ids: Sequence[str] | None = None
     instance_id: str | None = None
     instance_ids: Sequence[str] | None = None
-    of_instances: bool | None = None
     definition_id: str | None = None
     definition_key: str | None = None
     activity_id: str | None = None
@@ -94,9 +93,8 @@ class Jobs:
 
     def next_due(self) -> datetime | None:
         """When the next ready job becomes due, or None if none is ready."""
-        return self._connection.execute(
-            select(func.min(jobs.c.due, type_=jobs.c.due.type)).where(_READY, jobs.c.suspended.is_(False))
-        ).scalar()
+        statement = select(jobs.c.due).where(_READY, jobs.c.suspended.is_(False)).order_by(jobs.c.due).limit(1)
+        return self._connection.execute(statement).scalar()
 
     # --- what workers do --------------------------------------------------------------------------------------
 
@@ -126,8 +124,10 @@ class Jobs:
             .order_by(jobs.c.priority.desc(), jobs.c.due, jobs.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            # a CTE, because PostgreSQL may run a subquery with LIMIT more than once and so claim more than that
+            .cte("candidates")
         )
-        claimed = self._move_to_running(jobs.c.id.in_(candidates), worker, lease_until)
+        claimed = self._move_to_running(jobs.c.id.in_(select(candidates.c.id)), worker, lease_until)
         return sorted(claimed, key=lambda job: (-job.priority, job.due, job.id))
 
     def claim_one(self, id: str, worker: str, lease_until: datetime) -> JobRow:
@@ -309,8 +309,6 @@ def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
     )
     found += one_of(columns.id, wanted.ids) + one_of(columns.instance_id, wanted.instance_ids)
     found += one_of(columns.kind, wanted.kinds)
-    if wanted.of_instances is not None:
-        found.append(columns.instance_id.is_not(None) if wanted.of_instances else columns.instance_id.is_(None))
     if wanted.with_retries_left is not None:
         found.append(columns.retries > 0 if wanted.with_retries_left else columns.retries == 0)
     if wanted.with_exception is not None:

@@ -85,20 +85,23 @@ def _null_holds(kind: ColumnElement[str], operator: str) -> ColumnElement[bool]:
 
 def _compared(found: ColumnElement[Any], condition: VariableCondition) -> ColumnElement[bool]:
     value = condition.value
+    holds: ColumnElement[bool]
     match condition.operator:
         case "eq" | "neq":
-            return found == value
+            holds = found == value
         case "gt":
-            return found > value
+            holds = found > value
         case "gteq":
-            return found >= value
+            holds = found >= value
         case "lt":
-            return found < value
+            holds = found < value
         case "lteq":
-            return found <= value
+            holds = found <= value
         case "like":
-            return found.like(value) if isinstance(value, str) else false()
-    raise ValueError(f"unknown operator {condition.operator!r}")
+            holds = found.like(value) if isinstance(value, str) else false()
+        case _:
+            raise ValueError(f"unknown operator {condition.operator!r}")
+    return holds
 
 
 def _typed(found: ColumnElement[Any], value: Any) -> tuple[str, ColumnElement[Any]]:

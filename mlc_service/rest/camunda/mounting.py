@@ -14,6 +14,7 @@ from mlc_service.rest.camunda.call import Answer, Call, Route
 from mlc_service.rest.camunda.errors import translate
 from mlc_service.rest.camunda.fields import Schema
 from mlc_service.rest.dependencies import current_user, dependencies_of
+from mlc_service.rest.description import PUBLIC
 from mlc_service.rest.json_body import dump_json
 
 _PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
@@ -99,6 +100,4 @@ def _description(route: Route) -> dict[str, Any]:
         described["responses"] = {
             "200": {"description": "OK", "content": {"application/json": {"schema": route.answer}}}
         }
-    if not route.is_public:
-        described["security"] = [{"basic": []}, {"bearer": []}]
-    return described
+    return described | PUBLIC if route.is_public else described

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
+from openapi_spec_validator import validate
 
 from mlc_service.identity import Identity, StoredAccounts
 from mlc_service.rest.middleware import canonical_path
@@ -186,3 +187,12 @@ def test_our_own_description_names_every_operation(client):
     ids = [operation["operationId"] for item in document["paths"].values() for operation in item.values()]
     assert len(ids) == len(set(ids))
     assert client.get("/docs").status_code == 200
+
+
+def test_our_own_description_is_valid_and_says_how_to_log_in(make_client, units):
+    document = make_client(board=units.begin, score=lambda engine, record: None).get("/openapi.json").json()
+    validate(document)
+    assert document["security"] == [{"basic": []}, {"bearer": []}]
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    assert not [one for one in operations if "422" in one["responses"]]
+    assert document["paths"]["/gocli/token"]["post"]["security"] == []
