@@ -94,9 +94,8 @@ def main() -> int:
         ratios.append(last / first)
     scripts.close()
     ratio = min(lasts) / min(firsts)
-    print(
-        f"{TURNS:,} turns in the engine: best {min(whole) * 1000:.0f} ms, worst {max(whole) * 1000:.0f} ms of {RUNS} runs"
-    )
+    best, worst = min(whole) * 1000, max(whole) * 1000
+    print(f"{TURNS:,} turns in the engine: best {best:.0f} ms, worst {worst:.0f} ms of {RUNS} runs")
     print(
         f"a turn: first {WINDOW:,} {min(firsts) * 1e6:.1f} µs, last {WINDOW:,} {min(lasts) * 1e6:.1f} µs, "
         f"ratio {ratio:.2f} (single runs {min(ratios):.2f} to {max(ratios):.2f})"

@@ -344,6 +344,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'ready'"),
     )
     op.create_index(
+        "jobs_due_idx",
+        "jobs",
+        ["due"],
+        unique=False,
+        sqlite_where=sa.text("state = 'ready'"),
+        postgresql_where=sa.text("state = 'ready'"),
+    )
+    op.create_index(
         "jobs_running_idx",
         "jobs",
         ["lease_until"],

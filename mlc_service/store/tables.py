@@ -200,6 +200,7 @@ jobs = Table(
     Column("created", UtcDateTime, nullable=False),
     CheckConstraint("state IN ('ready', 'running', 'failed')", name="state"),
     CheckConstraint("(state = 'running') = (lease_until IS NOT NULL)", name="lease"),
+    # claiming takes the most urgent first, waiting asks for the next one due
     Index(
         "jobs_ready_idx",
         text("priority DESC"),
@@ -207,6 +208,7 @@ jobs = Table(
         sqlite_where=text("state = 'ready'"),
         postgresql_where=text("state = 'ready'"),
     ),
+    Index("jobs_due_idx", "due", sqlite_where=text("state = 'ready'"), postgresql_where=text("state = 'ready'")),
     Index(
         "jobs_running_idx",
         "lease_until",

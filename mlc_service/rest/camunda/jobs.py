@@ -21,7 +21,7 @@ _MESSAGES = ("async", "delegate")
 
 
 def _complete(call: Call, sets: Sets) -> Sets:
-    """Filters that need the clock or name several kinds at once; jobs of no instance (signals under way) are listed too."""
+    """What a filter of Camunda's means here; jobs of no instance (signals under way) are listed too."""
     if sets.pop("executable", False):
         sets["executable_at"] = call.deps.clock.now()
     timers, messages = sets.pop("timers", False), sets.pop("messages", False)
