@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -95,7 +96,9 @@ class Environments:
             shutil.rmtree(building, ignore_errors=True)
 
     def _uv(self, folder: Path, *arguments: str) -> None:
-        command = [uv.find_uv_bin(), *arguments]
+        # a machine behind an authority of its own has told the system about it, not uv
+        trust = ["--system-certs"] if _system_knows_authorities() else []
+        command = [uv.find_uv_bin(), *trust, *arguments]
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, timeout=BUILD_SECONDS, text=True)
         except subprocess.TimeoutExpired as late:
@@ -104,6 +107,11 @@ class Environments:
         if done.returncode != 0:
             told = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr).replace(str(folder), "").strip()
             raise EnvironmentUnavailable(f"the requirements cannot be installed: {' '.join(told.split())}"[:2000])
+
+
+def _system_knows_authorities() -> bool:
+    """Whether the system has certificates of authorities at all; a bare container has none."""
+    return ssl.create_default_context().cert_store_stats()["x509_ca"] > 0
 
 
 def _normalised(requirements: str | None) -> str:
