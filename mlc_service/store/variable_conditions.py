@@ -41,6 +41,7 @@ def _postgresql_value(element: _Value, compiler: SQLCompiler, **options: Any) ->
 
 
 # On SQLite json_each and not json_extract: a path cannot name a variable that has a quote in its name.
+# What is put together is SQL that SQLAlchemy has compiled; values stay bound parameters.
 _KINDS = "CASE {0} WHEN 'text' THEN 'string' WHEN 'integer' THEN 'number' WHEN 'real' THEN 'number' \
 WHEN 'true' THEN 'boolean' WHEN 'false' THEN 'boolean' ELSE {0} END"
 
@@ -48,13 +49,13 @@ WHEN 'true' THEN 'boolean' WHEN 'false' THEN 'boolean' ELSE {0} END"
 @compiles(_Kind, "sqlite")
 def _sqlite_kind(element: _Kind, compiler: SQLCompiler, **options: Any) -> str:
     document, name = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"(SELECT {_KINDS.format('json_each.type')} FROM json_each({document}) WHERE json_each.key = {name})"
+    return f"(SELECT {_KINDS.format('json_each.type')} FROM json_each({document}) WHERE json_each.key = {name})"  # noqa: S608
 
 
 @compiles(_Value, "sqlite")
 def _sqlite_value(element: _Value, compiler: SQLCompiler, **options: Any) -> str:
     document, name = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"(SELECT json_each.atom FROM json_each({document}) WHERE json_each.key = {name})"
+    return f"(SELECT json_each.atom FROM json_each({document}) WHERE json_each.key = {name})"  # noqa: S608
 
 
 def variable_holds(variables: ColumnElement[Any], condition: VariableCondition) -> ColumnElement[bool]:
