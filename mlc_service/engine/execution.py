@@ -79,6 +79,8 @@ class Execution:
                 write_local(instance.task_tree, name, value)
             if node.initiator:
                 write_local(instance.task_tree, node.initiator, user)
+            for listener in definition.root.start_listeners:
+                listener.value(instance.task_tree)
             instance.arrive([instance.enter(node, instance.task_tree)])
         except _FAILURES as failure:
             raise failed(failure, node.name) from failure

@@ -148,6 +148,10 @@ class Instance(BpmnWorkflow):
         """The token and all it encloses are cancelled, innermost first; its scope is not asked whether it is done."""
         for child in token.children:
             self.cancel_token(child)
+        if token.is_started:
+            # Camunda calls them for a cancelled activity, too
+            for listener in token.task_spec.end_listeners:
+                listener.value(token)
         self.end_waits(token)
         self.end_activity(token, canceled=True)
         self._forget(token)
@@ -172,6 +176,8 @@ class Instance(BpmnWorkflow):
         root = self.task_tree
         for child in root.children:
             self.cancel_token(child)
+        for listener in self.root_node.end_listeners:
+            listener.value(root)
         self.end_waits(root)
         self.completed = True
         self.ready.clear()

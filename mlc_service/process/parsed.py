@@ -79,5 +79,10 @@ class Parsed:
 
 def _read(unit: UnitOfWork, row: ProcessDefinitionRow) -> KnownDefinition:
     file = unit.deployments.resource(row.deployment_id, row.resource_name)
-    definitions = parse_bpmn(file.content, file.name, AnyDelegate())
+
+    def beside(name: str) -> bytes | None:
+        found = [one for one in unit.deployments.resource_list(row.deployment_id) if one.name == name]
+        return unit.deployments.resource(row.deployment_id, name).content if found else None
+
+    definitions = parse_bpmn(file.content, file.name, AnyDelegate(), beside)
     return KnownDefinition(row, next(one for one in definitions if one.key == row.key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,14 @@ from ...language import timers
 from ...language.errors import ExpressionError
 from .. import effects as fx
 from ..errors import HostFailed
-from ..variables import visible_plain, write
+from ..variables import visible_plain, write, write_all
 from .events import EventTrigger, StartEvent
 from .node import Node, ProcessSpec
-from .values import ExpressionSource, ScriptSource
+from .task_view import TaskView
+from .values import ExpressionSource, ScriptSource, Source
 
 if TYPE_CHECKING:
-    from ..tokens import Token
+    from ..tokens import Token, Wait
 
 
 class PlainTask(Node):
@@ -184,6 +186,8 @@ class TaskForm:
     follow_up: ExpressionSource | None = None
     priority: ExpressionSource | None = None
     form_key: ExpressionSource | None = None
+    create_listeners: Sequence[Source] = ()
+    complete_listeners: Sequence[Source] = ()
 
 
 class UserTask(Node):
@@ -198,22 +202,43 @@ class UserTask(Node):
     def execute(self, token: Token) -> None:
         instance, form = token.workflow, self.form
         wait = instance.wait(token, "task", self)
+        task = TaskView(
+            token,
+            wait.number,
+            name=_text(form.name, token),
+            description=_text(form.description, token),
+            assignee=_text(form.assignee, token),
+            due=_moment(form.due, token, "due date"),
+            follow_up=_moment(form.follow_up, token, "follow-up date"),
+            priority=_priority(form.priority, token),
+        )
+        for listener in form.create_listeners:
+            listener.value(token, task)
         instance.effects.append(
             fx.TaskCreated(
                 wait.number,
                 token.id,
                 self.name,
-                _text(form.name, token),
-                _text(form.description, token),
-                _text(form.assignee, token),
+                task.name,
+                task.description,
+                task.assignee,
                 _names(form.candidate_users, token),
                 _names(form.candidate_groups, token),
-                _moment(form.due, token, "due date"),
-                _moment(form.follow_up, token, "follow-up date"),
-                _priority(form.priority, token),
+                task.due_date,
+                task.follow_up_date,
+                task.priority,
                 _text(form.form_key, token),
             )
         )
+
+    def answer(self, wait: Wait, variables: Mapping[str, Any]) -> None:
+        token = wait.token
+        write_all(token, variables)
+        if self.form.complete_listeners:
+            task = TaskView(token, wait.number, name=_text(self.form.name, token))
+            for listener in self.form.complete_listeners:
+                listener.value(token, task)
+        super().answer(wait, {})
 
 
 def _text(source: ExpressionSource | None, token: Token) -> str | None:

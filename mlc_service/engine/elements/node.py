@@ -6,7 +6,7 @@ Spiff's life cycle of a task calls these hooks: `_update` when a token arrives, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from SpiffWorkflow.bpmn.specs.bpmn_process_spec import BpmnProcessSpec
@@ -29,12 +29,15 @@ ROOT_ID = "#process"
 class Flow:
     """A sequence flow. An object of its own, since two may join the same pair of nodes with different conditions."""
 
-    __slots__ = ("condition", "id", "target")
+    __slots__ = ("condition", "id", "take_listeners", "target")
 
-    def __init__(self, flow_id: str, target: Node, condition: Condition | None) -> None:
+    def __init__(
+        self, flow_id: str, target: Node, condition: Condition | None, take_listeners: Sequence[Source] = ()
+    ) -> None:
         self.id = flow_id
         self.target = target
         self.condition = condition
+        self.take_listeners = take_listeners
 
 
 class ProcessSpec(BpmnProcessSpec):
@@ -71,6 +74,8 @@ class Node(BpmnSpecMixin):
         self.retry_cycle: str | None = None
         self.input_parameters: list[tuple[str, Source]] = []
         self.output_parameters: list[tuple[str, Source]] = []
+        self.start_listeners: Sequence[Source] = ()
+        self.end_listeners: Sequence[Source] = ()
         self.boundary_events: list[BoundaryEvent] = []
         self.initiator: str | None = None
 
@@ -96,6 +101,8 @@ class Node(BpmnSpecMixin):
         token.workflow.start_activity(token)
         for name, source in self.input_parameters:
             write_local(token, name, source.value(token))
+        for listener in self.start_listeners:
+            listener.value(token)
         for boundary in self.boundary_events:
             boundary.arm(token)
         return self.execute(token)
@@ -108,6 +115,8 @@ class Node(BpmnSpecMixin):
             self.take_outgoing(token)
 
     def _on_complete_hook(self, token: Token) -> None:
+        for listener in self.end_listeners:
+            listener.value(token)
         for name, source in self.output_parameters:
             write(token.scope, name, source.value(token))
         instance = token.workflow
@@ -163,7 +172,11 @@ class Node(BpmnSpecMixin):
         """The token's successors stand at the targets of the chosen flows; the token is gone."""
         instance = token.workflow
         scope = token.scope
-        successors = [instance.enter(flow.target, scope) for flow in self.chosen_flows(token)]
+        flows = self.chosen_flows(token)
+        for flow in flows:
+            for listener in flow.take_listeners:
+                listener.value(token)
+        successors = [instance.enter(flow.target, scope) for flow in flows]
         instance.leave(token)
         if successors:
             instance.arrive(successors)

@@ -11,12 +11,13 @@ from ..variables import Names, remove, visible_plain, write_all
 
 if TYPE_CHECKING:
     from ..tokens import Token
+    from .task_view import TaskView
 
 
 class Source(Protocol):
     """Gives a value at a token."""
 
-    def value(self, token: Token) -> Any: ...
+    def value(self, token: Token, task: TaskView | None = None) -> Any: ...
 
 
 class ExpressionSource:
@@ -27,10 +28,10 @@ class ExpressionSource:
     def __init__(self, expression: Expression) -> None:
         self.expression = expression
 
-    def value(self, token: Token) -> Any:
+    def value(self, token: Token, task: TaskView | None = None) -> Any:
         if self.expression.is_literal:
             return self.expression.text
-        return self.expression.evaluate(Names(token))
+        return self.expression.evaluate(Names(token, task))
 
     def text(self, token: Token) -> str | None:
         """The value as text; None stays None."""
@@ -47,8 +48,11 @@ class ScriptSource:
         self.language = language
         self.source = source
 
-    def value(self, token: Token) -> Any:
-        outcome = token.workflow.host.run_script(self.language, self.source, visible_plain(token), _facts(token))
+    def value(self, token: Token, task: TaskView | None = None) -> Any:
+        variables = visible_plain(token)
+        if task is not None:
+            variables["task"] = task.as_facts()
+        outcome = token.workflow.host.run_script(self.language, self.source, variables, _facts(token))
         if outcome.removed:
             remove(token, outcome.removed)
         if outcome.written:
@@ -76,8 +80,8 @@ class ListSource:
     def __init__(self, items: list[Source]) -> None:
         self.items = items
 
-    def value(self, token: Token) -> Any:
-        return [item.value(token) for item in self.items]
+    def value(self, token: Token, task: TaskView | None = None) -> Any:
+        return [item.value(token, task) for item in self.items]
 
 
 class MapSource:
@@ -86,8 +90,8 @@ class MapSource:
     def __init__(self, entries: Mapping[str, Source]) -> None:
         self.entries = entries
 
-    def value(self, token: Token) -> Any:
-        return {key: source.value(token) for key, source in self.entries.items()}
+    def value(self, token: Token, task: TaskView | None = None) -> Any:
+        return {key: source.value(token, task) for key, source in self.entries.items()}
 
 
 class Condition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 from lxml import etree
 
@@ -17,8 +17,15 @@ __all__ = ["parse_bpmn"]
 _NEEDS_ID = ("message", "signal", "error", "escalation")
 
 
-def parse_bpmn(source: bytes, resource: str, known_delegates: Container[str]) -> list[Definition]:
+def parse_bpmn(
+    source: bytes,
+    resource: str,
+    known_delegates: Container[str],
+    beside: Callable[[str], bytes | None] = lambda _name: None,
+) -> list[Definition]:
     """The executable processes of a file; `known_delegates` are the names a service task may use.
+
+    `beside` gives the content of another file of the same deployment (`deployment://name`), None if there is none.
 
     Processes that are not executable are skipped with a warning. Raises InvalidResource with all problems, each with
     line, column and element id.
@@ -29,7 +36,7 @@ def parse_bpmn(source: bytes, resource: str, known_delegates: Container[str]) ->
         document.problem(f"<{name}> is not <bpmn:definitions> in namespace {BPMN}: no BPMN 2.0 file", document.root)
         raise InvalidResource(resource, document.errors)
     _check_ids(document)
-    definitions = read_definitions(document, known_delegates)
+    definitions = read_definitions(document, known_delegates, beside)
     if document.errors:
         raise InvalidResource(resource, document.errors + document.warnings)
     return definitions

@@ -40,7 +40,9 @@ from .sources import Sources
 if TYPE_CHECKING:
     from .processes import ProcessReader
 
-_IGNORED_EXTENSIONS = frozenset({"inputOutput", "failedJobRetryTimeCycle", "properties", "in", "out"})
+_EVALUATED_EXTENSIONS = frozenset(
+    {"inputOutput", "failedJobRetryTimeCycle", "properties", "in", "out", "executionListener"}
+)
 _DISPLAY_ONLY_EXTENSIONS = frozenset({"formData", "formProperty"})
 _RESULT_MAPPINGS = ("singleEntry", "singleResult", "collectEntries", "resultList")
 _TRUE = "true"
@@ -50,6 +52,7 @@ class NodeReader(TaskParser):
     """Reads what all flow nodes share; `read` is what a kind adds. Notes problems instead of raising."""
 
     process_parser: ProcessReader
+    EXTENSIONS = _EVALUATED_EXTENSIONS
 
     def parse_node(self) -> Node:
         """The node, entered in the process spec. Stock goes on to the neighbours from here; ours does not."""
@@ -62,6 +65,9 @@ class NodeReader(TaskParser):
         node.retry_cycle = self.sources.retry_cycle(element)
         node.input_parameters = self.sources.parameters(element, "inputParameter")
         node.output_parameters = self.sources.parameters(element, "outputParameter")
+        node.start_listeners = self.sources.listeners(element, "start")
+        node.end_listeners = self.sources.listeners(element, "end")
+        self.sources.check_listeners(element, "executionListener", ("start", "end"))
         node.default_flow = element.get("default")
         self._refuse_unsupported()
         return node
@@ -94,7 +100,7 @@ class NodeReader(TaskParser):
                 self.process_parser.document.problem(
                     f"camunda:{kind} is kept in the file but not evaluated yet", extension, severity="warning"
                 )
-            elif kind not in _IGNORED_EXTENSIONS:
+            elif kind not in self.EXTENSIONS:
                 self.problem(f"camunda:{kind} is not supported yet", extension)
 
     # -- event definitions --------------------------------------------------------------------------------------------
@@ -331,13 +337,13 @@ class BusinessRuleTaskReader(ServiceTaskReader):
 class ScriptTaskReader(NodeReader):
     def read(self) -> Node:
         element = self.node
-        if camunda(element, "resource") is not None:
-            self.problem("a script in a resource is not supported")
         body = child(element, "script")
-        if body is None:
+        resource = camunda(element, "resource")
+        if body is None and resource is None:
             self.problem("the script task has no script")
-        text = body.text if body is not None else ""
-        script = self.sources.script(element.get("scriptFormat"), text, element if body is None else body)
+        place = element if body is None else body
+        text = self.sources.script_text(resource, body.text if body is not None else "", place)
+        script = self.sources.script(element.get("scriptFormat"), text, place)
         return ScriptTask(self.spec, self.bpmn_id, self.name, script, camunda(element, "resultVariable"))
 
 
@@ -349,6 +355,8 @@ class ReceiveTaskReader(NodeReader):
 
 
 class UserTaskReader(NodeReader):
+    EXTENSIONS = _EVALUATED_EXTENSIONS | {"taskListener"}
+
     def read(self) -> Node:
         element, sources = self.node, self.sources
         documentation = child(element, "documentation")
@@ -372,7 +380,10 @@ class UserTaskReader(NodeReader):
             follow_up=text("followUpDate"),
             priority=text("priority"),
             form_key=text("formKey"),
+            create_listeners=sources.task_listeners(element, "create"),
+            complete_listeners=sources.task_listeners(element, "complete"),
         )
+        sources.check_listeners(element, "taskListener", ("create", "complete"))
         for tag in ("potentialOwner", "humanPerformer"):
             for owner in children(element, tag):
                 self.problem(f"{tag} is not supported yet; use camunda:assignee or camunda:candidateGroups", owner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Any, ClassVar
 
 from lxml import etree
@@ -38,10 +38,12 @@ class DiagramReader(BpmnParser):
     OVERRIDE_PARSER_CLASSES = READERS
     PARSER_CLASSES: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, document: Document, known_delegates: Container[str]) -> None:
+    def __init__(
+        self, document: Document, known_delegates: Container[str], resource: Callable[[str], bytes | None]
+    ) -> None:
         super().__init__()
         self.document = document
-        self.sources = Sources(document, known_delegates)
+        self.sources = Sources(document, known_delegates, resource)
 
     def _add_data_stores(self, bpmn: Any) -> None:
         """Data stores are drawings here; stock refuses every one it has no Python class for."""
@@ -78,8 +80,11 @@ class ProcessReader(ProcessParser):
         self._read_flows(self.node)
         self._attach_boundaries()
         self._check_nodes()
+        self.spec.start.start_listeners = self.sources.listeners(self.node, "start")
+        self.spec.start.end_listeners = self.sources.listeners(self.node, "end")
+        self.sources.check_listeners(self.node, "executionListener", ("start", "end"))
         for extension in camunda_elements(self.node):
-            if local_name(extension) not in ("properties",):
+            if local_name(extension) not in ("properties", "executionListener"):
                 self.document.problem(f"camunda:{local_name(extension)} is not supported yet", extension)
 
     def nodes(self) -> dict[str, Node]:
@@ -142,7 +147,9 @@ class ProcessReader(ProcessParser):
                 self.document.problem(f"no sequence flow can lead to {target.name!r}", element)
             condition = self.sources.condition(child(element, "conditionExpression"))
             flow_id = element.get("id") or f"#flow{len(source.flows)}of{source.name}"
-            source.flows.append(Flow(flow_id, target, condition))
+            listeners = self.sources.listeners(element, "take")
+            self.sources.check_listeners(element, "executionListener", ("take",))
+            source.flows.append(Flow(flow_id, target, condition, listeners))
             target.incoming_count += 1
 
     def _flow_end(self, element: etree._Element, attribute: str) -> Node | None:
@@ -252,9 +259,11 @@ class ProcessReader(ProcessParser):
 DiagramReader.PROCESS_PARSER_CLASS = ProcessReader
 
 
-def read_definitions(document: Document, known_delegates: Container[str]) -> list[Definition]:
+def read_definitions(
+    document: Document, known_delegates: Container[str], resource: Callable[[str], bytes | None]
+) -> list[Definition]:
     """Every executable process of the document; problems are in `document.problems`."""
-    reader = DiagramReader(document, known_delegates)
+    reader = DiagramReader(document, known_delegates, resource)
     executable = [
         process for process in children(document.root, "process") if process.get("isExecutable", "false") == "true"
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Container
+from collections.abc import Callable, Collection, Container
 
 from lxml import etree
 
@@ -26,9 +26,12 @@ _TIMER_KINDS: dict[str, timers.TimerKind] = {
 class Sources:
     """Compiles texts of one document; every answer is usable even where a problem was noted."""
 
-    def __init__(self, document: Document, known_delegates: Container[str]) -> None:
+    def __init__(
+        self, document: Document, known_delegates: Container[str], resource: Callable[[str], bytes | None]
+    ) -> None:
         self.document = document
         self.known_delegates = known_delegates
+        self.resource = resource
 
     def expression(self, text: str | None, element: etree._Element, what: str) -> ExpressionSource:
         """The compiled text."""
@@ -62,16 +65,42 @@ class Sources:
                 self.document.problem(f"{language} script: {error.message}{place}", element)
         return ScriptSource(language, source)
 
+    def _script_element(self, element: etree._Element) -> ScriptSource:
+        """A `camunda:script`, inline or in a file of the same deployment."""
+        text = self.script_text(element.get("resource"), element.text, element)
+        return self.script(element.get("scriptFormat"), text, element)
+
+    def script_text(self, resource: str | None, inline: str | None, element: etree._Element) -> str | None:
+        """The script that stands in the diagram, or in the file that `deployment://` names."""
+        if resource is None:
+            return inline
+        scheme, separator, name = resource.partition("://")
+        if not separator or scheme != "deployment":
+            self.document.problem(
+                f"the script resource {resource!r} cannot be read: deploy the file with the diagram and name it "
+                f"deployment://{name or resource}",
+                element,
+            )
+            return None
+        content = self.resource(name)
+        if content is None:
+            self.document.problem(f"the deployment has no resource {name!r}", element)
+            return None
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            self.document.problem(f"the script resource {name!r} is not UTF-8 text", element)
+            return None
+
     def condition(self, element: etree._Element | None) -> Condition | None:
         """The condition of a sequence flow."""
         if element is None:
             return None
         text = (element.text or "").strip()
         language = element.get("language")
-        if camunda(element, "resource") is not None:
-            self.document.problem("a condition in a resource is not supported", element)
         if language and language.lower() != "juel":
-            return Condition(self.script(language, text, element), text)
+            script = self.script_text(camunda(element, "resource"), text, element)
+            return Condition(self.script(language, script, element), text or str(camunda(element, "resource")))
         if not text:
             self.document.problem("the condition is empty", element)
         return Condition(self.expression(text, element, "condition"), text)
@@ -105,6 +134,45 @@ class Sources:
             return text
         return None
 
+    def listeners(self, element: etree._Element, event: str) -> tuple[Source, ...]:
+        """What `camunda:executionListener`s (of an activity, a flow, a process) do at an event, in order."""
+        return tuple(
+            self._listener(listener)
+            for listener in camunda_elements(element, "executionListener")
+            if listener.get("event", "start") == event
+        )
+
+    def task_listeners(self, element: etree._Element, event: str) -> tuple[Source, ...]:
+        """What the `camunda:taskListener`s of a user task do at an event, in order."""
+        return tuple(
+            self._listener(listener)
+            for listener in camunda_elements(element, "taskListener")
+            if listener.get("event") == event
+        )
+
+    def check_listeners(self, element: etree._Element, kind: str, events: tuple[str, ...]) -> None:
+        """Listeners of events we do not run are noted."""
+        for listener in camunda_elements(element, kind):
+            event = listener.get("event")
+            if event is None and kind == "taskListener":
+                self.document.problem("a taskListener needs an event", listener)
+            elif event is not None and event not in events:
+                self.document.problem(f"camunda:{kind} for event {event!r} is not supported yet", listener)
+
+    def _listener(self, listener: etree._Element) -> Source:
+        for script in camunda_children(listener, "script"):
+            return self._script_element(script)
+        text = listener.get("expression")
+        if text is not None:
+            return self.expression(text.strip(), listener, "listener")
+        if listener.get("class") is not None or listener.get("delegateExpression") is not None:
+            self.document.problem(
+                "a delegate as a listener is not supported yet; a script or an expression is", listener
+            )
+        else:
+            self.document.problem("the listener needs a script or an expression", listener)
+        return ExpressionSource(juel.compile(""))
+
     def parameters(self, element: etree._Element, kind: str) -> list[tuple[str, Source]]:
         """The `inputParameter`s or `outputParameter`s of an element's camunda:inputOutput."""
         found: list[tuple[str, Source]] = []
@@ -126,9 +194,7 @@ class Sources:
         value = inner[0]
         kind = local_name(value)
         if kind == "script":
-            if value.get("resource") is not None:
-                self.document.problem("a script in a resource is not supported", value)
-            return self.script(value.get("scriptFormat"), value.text, value)
+            return self._script_element(value)
         if kind == "list":
             return ListSource([self._list_item(item, what) for item in value.iterchildren("*")])
         if kind == "map":
@@ -140,7 +206,7 @@ class Sources:
 
     def _list_item(self, item: etree._Element, what: str) -> Source:
         if local_name(item) == "script":
-            return self.script(item.get("scriptFormat"), item.text, item)
+            return self._script_element(item)
         return self.expression((item.text or "").strip(), item, what)
 
     def delegate(self, element: etree._Element) -> str | None:

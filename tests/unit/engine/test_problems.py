@@ -79,7 +79,7 @@ CASES = {
     ),
     "listener": (
         '<bpmn:startEvent id="s"/>\n<bpmn:userTask id="t"><bpmn:extensionElements><camunda:taskListener event="create" class="x"/>'
-        "</bpmn:extensionElements></bpmn:userTask>" + flow("s", "t"), "camunda:taskListener is not supported", "t",
+        "</bpmn:extensionElements></bpmn:userTask>" + flow("s", "t"), "a delegate as a listener is not supported", "t",
     ),
     "no start": ('\n<bpmn:task id="t"/>', "no start event", "p"),
     "two none starts": ('<bpmn:startEvent id="s"/>\n<bpmn:startEvent id="z"/>', "one none start event only", "z"),
