@@ -162,7 +162,10 @@ def _start_debian_postgres(binaries: Path, pytest_process: int) -> str:
     as_postgres: list[str] = []
     if os.geteuid() == 0:
         # PostgreSQL refuses to run as root
-        as_postgres = ["runuser", "-u", "postgres", "--"]
+        # (a shell that is not a login shell may have no sbin in its PATH)
+        runuser = shutil.which("runuser") or shutil.which("runuser", path="/usr/sbin:/sbin")
+        assert runuser, "root needs runuser (Debian's util-linux) to start PostgreSQL as another user"
+        as_postgres = [runuser, "-u", "postgres", "--"]
         shutil.chown(folder, "postgres")
     data = folder / "data"
     with socket.socket() as free:
