@@ -57,7 +57,14 @@ class TimedHost:
         self.turns.append(time.perf_counter())
         return self._scripts.run(language, source, variables, facts=facts)
 
-    def decide(self, decision_key: str, binding: str, version: str | None, variables: Mapping[str, Any]) -> Any:
+    def decide(
+        self,
+        decision_key: str,
+        binding: str,
+        version: str | None,
+        variables: Mapping[str, Any],
+        facts: Mapping[str, Any],
+    ) -> Any:
         raise AssertionError("the loop has no decision")
 
 

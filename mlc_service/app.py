@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import threading
 from dataclasses import dataclass
 from typing import IO
@@ -76,7 +77,12 @@ class Service:
         registry = DelegateRegistry(delegates.CATALOGUE)
         around = Surroundings(self._clock, self._scripts, registry)
         limits = RunLimits(seconds=settings.job_seconds, memory_bytes=settings.job_memory_mib * 1024 * 1024)
-        runtime_settings = RuntimeSettings(environments=settings.environments_folder, sandbox=settings.sandbox)
+        # what a killed service left there is nobody's
+        shutil.rmtree(settings.runs_folder, ignore_errors=True)
+        settings.runs_folder.mkdir(parents=True)
+        runtime_settings = RuntimeSettings(
+            environments=settings.environments_folder, work=settings.runs_folder, sandbox=settings.sandbox
+        )
         self._online = OnlineModels(runtime_settings)
         self._life_cycle: LifeCycle = life_cycle(
             self.units,

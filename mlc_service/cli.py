@@ -56,9 +56,8 @@ def up(
         _stop(str(problem))
     first = service.start()
     try:
-        _out.print(
-            f"MLC Service {__version__} on [bold]{settings.address()}[/]   (Camunda Modeler: …/mlc-service/rest)"
-        )
+        _out.print(f"MLC Service {__version__} on [bold]{settings.address()}[/]", soft_wrap=True)
+        _out.print(f"Camunda Modeler and clients: {settings.address()}/mlc-service/rest", soft_wrap=True)
         if first is not None:
             _out.print(f"log in as [bold]{first.user_id}[/] with password [bold]{first.password}[/]")
             _out.print("(shown this once; kept as a hash only)")
@@ -98,7 +97,7 @@ def deploy(
 
     try:
         for line in deploy_files(files, url, name, (user, password) if password is not None else None):
-            _out.print(line, highlight=False, markup=False)
+            _out.print(line, highlight=False, markup=False, soft_wrap=True)
     except DeploymentFailed as failure:
         _stop(str(failure))
 

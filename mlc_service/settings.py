@@ -69,6 +69,11 @@ class Settings:
         return self.database.startswith("sqlite")
 
     @property
+    def runs_folder(self) -> Path:
+        """Where model jobs in hand have their working folders; nothing in it outlives the service."""
+        return self.data.absolute() / "runs"
+
+    @property
     def environments_folder(self) -> Path:
         """Where the Python environments of models are cached."""
         return self.environments or self.data / "environments"

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: the one place that asks Debian for a package.
 
 # The packages are installed and nothing is said about it, or the call fails with apt's own words.

@@ -42,13 +42,15 @@ make_venv() {
   return 1
 }
 
-# uv does not read pip's configuration; a machine that has its own package index or certificates set them up for pip.
+# uv does not read pip's configuration; a machine with a package index or authorities of its own told pip and the system.
 follow_pip() {
-  local index certificates
-  index=${PIP_INDEX_URL:-$("$venv/bin/python" -m pip config get global.index-url 2>/dev/null || true)}
-  certificates=${PIP_CERT:-$("$venv/bin/python" -m pip config get global.cert 2>/dev/null || true)}
+  local index
+  index=$("$venv/bin/python" -m pip config list | sed -n "s/^[^=]*\.index-url='\(.*\)'$/\1/p" | head -n 1)
   [ -z "$index" ] || export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-$index}
-  [ -z "$certificates" ] || export SSL_CERT_FILE=${SSL_CERT_FILE:-$certificates}
+  # a bare container has no authorities at all: there uv's own have to do
+  if "$venv/bin/python" -c 'import ssl, sys; sys.exit(not ssl.create_default_context().cert_store_stats()["x509_ca"])'; then
+    export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-true}
+  fi
 }
 
 rm -f "$stamp"

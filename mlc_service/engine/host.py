@@ -29,6 +29,14 @@ class Host(Protocol):
         """
 
     def decide(
-        self, decision_key: str, binding: str, version: str | None, variables: Mapping[str, Any]
+        self,
+        decision_key: str,
+        binding: str,
+        version: str | None,
+        variables: Mapping[str, Any],
+        facts: Mapping[str, Any],
     ) -> list[dict[str, Any]]:
-        """The rows of the matched rules, an entry per output. Raises HostFailed if it is unknown or fails."""
+        """The rows of the matched rules, an entry per output; `facts` as for a script: who asks.
+
+        Raises HostFailed if the decision is unknown or fails.
+        """

@@ -8,6 +8,7 @@ from typing import Any
 from mlc_service.dmn import DecisionError
 from mlc_service.engine import HostFailed
 from mlc_service.language.scripts import ScriptOutcome
+from mlc_service.process.decisions import Asker, evaluate_decision
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.definitions import DefinitionFilter
 from mlc_service.store.rows import DecisionDefinitionRow, ProcessDefinitionRow
@@ -30,12 +31,24 @@ class UnitHost:
         return self._around.scripts.run(language, source, variables, facts=facts)
 
     def decide(
-        self, decision_key: str, binding: str, version: str | None, variables: Mapping[str, Any]
+        self,
+        decision_key: str,
+        binding: str,
+        version: str | None,
+        variables: Mapping[str, Any],
+        facts: Mapping[str, Any],
     ) -> list[dict[str, Any]]:
-        """The rows of the matched rules. Raises HostFailed if there is no such decision or it fails."""
-        decision = self._around.parsed.decision(self._unit, self._find(decision_key, binding, version))
+        """The rows of the matched rules, on record. Raises HostFailed if there is no such decision or it fails."""
+        row = self._find(decision_key, binding, version)
+        asker = Asker(
+            instance_id=facts["processInstanceId"],
+            definition_id=self._definition.id,
+            definition_key=self._definition.key,
+            activity_id=facts["currentActivityId"],
+            activity_instance_id=facts["activityInstanceId"],
+        )
         try:
-            return list(decision.evaluate(variables).rows)
+            return list(evaluate_decision(self._unit, self._around, row, variables, asker).rows)
         except DecisionError as error:
             raise HostFailed(str(error)) from error
 

@@ -166,12 +166,12 @@ class _Work:
         def work(unit: UnitOfWork) -> None:
             unit.jobs.finish(job.id, job.attempt)
             wanted = SubscriptionFilter(kind="signal", event_name=job.payload["name"], is_active=True)
-            unit.jobs.insert([self._receipt(job, waiting) for waiting in unit.subscriptions.find(wanted)])
+            unit.jobs.insert([self._receipt(unit, job, waiting) for waiting in unit.subscriptions.find(wanted)])
 
         self._units.run(work)
         return Done()
 
-    def _receipt(self, job: JobRow, waiting: SubscriptionRow) -> JobRow:
+    def _receipt(self, unit: UnitOfWork, job: JobRow, waiting: SubscriptionRow) -> JobRow:
         now = self._around.clock.now()
         is_start = waiting.instance_id is None
         return new_job(
@@ -182,6 +182,7 @@ class _Work:
             retries=self._around.retries.retries_of(None),
             instance_id=waiting.instance_id,
             definition_id=waiting.definition_id,
+            definition_key=self._around.parsed.known(unit, waiting.definition_id).row.key,
             activity_id=waiting.activity_id,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, select, update
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.rows import DecisionDefinitionRow, ProcessDefinitionRow
@@ -37,6 +37,15 @@ class DefinitionFilter:
 
 EVERY = DefinitionFilter()
 
+# built once: putting a statement together takes longer than running it
+_PROCESS, _DECISION = (
+    select(table).where(table.c.id == bindparam("id")) for table in (process_definitions, decision_definitions)
+)
+_LATEST_PROCESS, _LATEST_DECISION = (
+    select(table).where(table.c.key == bindparam("key")).order_by(table.c.version.desc()).limit(1)
+    for table in (process_definitions, decision_definitions)
+)
+
 
 class Definitions:
     """Process definitions, by key and then version."""
@@ -49,14 +58,14 @@ class Definitions:
 
     def get(self, id: str) -> ProcessDefinitionRow:
         """Raises NotFound."""
-        row = self._connection.execute(select(process_definitions).where(process_definitions.c.id == id)).first()
+        row = self._connection.execute(_PROCESS, {"id": id}).first()
         if row is None:
             raise NotFound("process definition", id)
         return ProcessDefinitionRow._make(row)
 
     def latest(self, key: str) -> ProcessDefinitionRow | None:
         """The highest version of a key."""
-        row = _latest(self._connection, process_definitions, key)
+        row = self._connection.execute(_LATEST_PROCESS, {"key": key}).first()
         return None if row is None else ProcessDefinitionRow._make(row)
 
     def find(self, wanted: DefinitionFilter = EVERY, page: Page = ALL) -> list[ProcessDefinitionRow]:
@@ -92,14 +101,14 @@ class DecisionDefinitions:
 
     def get(self, id: str) -> DecisionDefinitionRow:
         """Raises NotFound."""
-        row = self._connection.execute(select(decision_definitions).where(decision_definitions.c.id == id)).first()
+        row = self._connection.execute(_DECISION, {"id": id}).first()
         if row is None:
             raise NotFound("decision definition", id)
         return DecisionDefinitionRow._make(row)
 
     def latest(self, key: str) -> DecisionDefinitionRow | None:
         """The highest version of a key."""
-        row = _latest(self._connection, decision_definitions, key)
+        row = self._connection.execute(_LATEST_DECISION, {"key": key}).first()
         return None if row is None else DecisionDefinitionRow._make(row)
 
     def find(self, wanted: DefinitionFilter = EVERY, page: Page = ALL) -> list[DecisionDefinitionRow]:
@@ -111,10 +120,6 @@ class DecisionDefinitions:
 
     def delete(self, id: str) -> None:
         self._connection.execute(delete(decision_definitions).where(decision_definitions.c.id == id))
-
-
-def _latest(connection: Connection, table: Table, key: str) -> Any:
-    return connection.execute(select(table).where(table.c.key == key).order_by(table.c.version.desc()).limit(1)).first()
 
 
 def _find(connection: Connection, table: Table, wanted: DefinitionFilter, page: Page) -> Any:

@@ -53,12 +53,3 @@ class UnknownSort(ValueError):
 
 class UnstorableText(ValueError):
     """A text that PostgreSQL cannot keep, and so neither may SQLite."""
-
-
-class SchemaOutdated(RuntimeError):
-    """The database has not been migrated to what this version of the service needs."""
-
-    def __init__(self, found: str | None, wanted: str) -> None:
-        self.found = found
-        self.wanted = wanted
-        super().__init__(f"the database is at {found or 'nothing'}, this service needs {wanted}: run `mlc migrate`")

@@ -35,6 +35,26 @@ EVERY_TASK = TaskHistoryFilter()
 EVERY_VARIABLE = VariableHistoryFilter()
 
 
+def _upsert_variables(insert_of_dialect: Any) -> Any:
+    statement = insert_of_dialect(historic_variables)
+    newer = {name: statement.excluded[name] for name in ("value", "state", "updated")}
+    return statement.on_conflict_do_update(index_elements=["instance_id", "scope", "name"], set_=newer)
+
+
+# built once: putting a statement together takes longer than running it
+_UPSERT_VARIABLES = {"postgresql": _upsert_variables(postgresql.insert), "sqlite": _upsert_variables(sqlite.insert)}
+_END_ACTIVITY = (
+    update(historic_activity_instances)
+    .where(historic_activity_instances.c.id == bindparam("of"))
+    .values(ended=bindparam("at"), canceled=bindparam("was"))
+)
+_END_TASK = (
+    update(historic_tasks)
+    .where(historic_tasks.c.id == bindparam("of"))
+    .values(ended=bindparam("at"), delete_reason=bindparam("why"))
+)
+
+
 class History:
     """Past and present instances, activity instances, tasks and variables."""
 
@@ -100,13 +120,7 @@ class History:
     def end_activities(self, ended: Sequence[tuple[str, bool]], at: datetime) -> None:
         """These activity instances (id, canceled) were over at that time."""
         if ended:
-            table = historic_activity_instances
-            self._connection.execute(
-                update(table)
-                .where(table.c.id == bindparam("of"))
-                .values(ended=bindparam("at"), canceled=bindparam("was")),
-                [{"of": id, "at": at, "was": canceled} for id, canceled in ended],
-            )
+            self._connection.execute(_END_ACTIVITY, [{"of": id, "at": at, "was": canceled} for id, canceled in ended])
 
     def find_activities(
         self, wanted: ActivityHistoryFilter = EVERY_ACTIVITY, page: Page = ALL
@@ -137,12 +151,7 @@ class History:
     def end_tasks(self, ended: Sequence[tuple[str, str]], at: datetime) -> None:
         """These tasks (id, completed or deleted) were over at that time."""
         if ended:
-            self._connection.execute(
-                update(historic_tasks)
-                .where(historic_tasks.c.id == bindparam("of"))
-                .values(ended=bindparam("at"), delete_reason=bindparam("why")),
-                [{"of": id, "at": at, "why": reason} for id, reason in ended],
-            )
+            self._connection.execute(_END_TASK, [{"of": id, "at": at, "why": reason} for id, reason in ended])
 
     def find_tasks(self, wanted: TaskHistoryFilter = EVERY_TASK, page: Page = ALL) -> list[HistoricTaskRow]:
         """Oldest first."""
@@ -160,12 +169,7 @@ class History:
         if not rows:
             return
         values = [row._asdict() | {"value": {"value": row.value}} for row in rows]
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(historic_variables)
-        newer = {name: statement.excluded[name] for name in ("value", "state", "updated")}
-        self._connection.execute(
-            statement.on_conflict_do_update(index_elements=["instance_id", "scope", "name"], set_=newer), values
-        )
+        self._connection.execute(_UPSERT_VARIABLES[self._connection.dialect.name], values)
 
     def delete_variables(self, instance_id: str, deleted: Sequence[tuple[int, str]], at: datetime) -> None:
         """These variables (scope, name) are gone since then; their last value stays on record."""

@@ -45,6 +45,20 @@ class InstanceFilter:
 
 EVERY = InstanceFilter()
 
+# built once: putting a statement together takes longer than running it
+_GET = select(process_instances).where(process_instances.c.id == bindparam("id"))
+_LOCK = _GET.with_for_update()
+_SCOPES = select(variable_scopes.c.number, variable_scopes.c.variables).where(
+    variable_scopes.c.instance_id == bindparam("id")
+)
+_UPDATE_STATE = (
+    update(process_instances)
+    .where(process_instances.c.id == bindparam("of"))
+    .values(state=bindparam("new_state"), revision=process_instances.c.revision + 1)
+)
+_UPDATE = _UPDATE_STATE.values(variables=bindparam("new_variables"))
+_DELETE = delete(process_instances).where(process_instances.c.id == bindparam("id"))
+
 
 class Instances:
     """Live process instances, oldest first. An ended one is in history only."""
@@ -59,37 +73,28 @@ class Instances:
 
     def lock(self, id: str) -> InstanceRow:
         """The instance, locked until the transaction ends: whoever else wants it waits. Raises NotFound."""
-        row = self._connection.execute(
-            select(process_instances).where(process_instances.c.id == id).with_for_update()
-        ).first()
+        row = self._connection.execute(_LOCK, {"id": id}).first()
         if row is None:
             raise NotFound("process instance", id)
         return InstanceRow._make(row)
 
     def get(self, id: str) -> InstanceRow:
         """The instance as it is now, not locked. Raises NotFound."""
-        row = self._connection.execute(select(process_instances).where(process_instances.c.id == id)).first()
+        row = self._connection.execute(_GET, {"id": id}).first()
         if row is None:
             raise NotFound("process instance", id)
         return InstanceRow._make(row)
 
     def scopes(self, id: str) -> dict[int, dict[str, Any]]:
         """Stored variables of every scope but 0, by number of the activity instance."""
-        rows = self._connection.execute(
-            select(variable_scopes.c.number, variable_scopes.c.variables).where(variable_scopes.c.instance_id == id)
-        )
-        return {row.number: row.variables for row in rows}
+        return {row.number: row.variables for row in self._connection.execute(_SCOPES, {"id": id})}
 
     def update(self, id: str, state: bytes, variables: dict[str, Any] | None) -> None:
         """The instance has moved on; `variables` None leaves those of scope 0 as they are."""
-        values: dict[str, Any] = {"state": state}
-        if variables is not None:
-            values["variables"] = variables
-        self._connection.execute(
-            update(process_instances)
-            .where(process_instances.c.id == id)
-            .values(**values, revision=process_instances.c.revision + 1)
-        )
+        if variables is None:
+            self._connection.execute(_UPDATE_STATE, {"of": id, "new_state": state})
+        else:
+            self._connection.execute(_UPDATE, {"of": id, "new_state": state, "new_variables": variables})
 
     def write_scopes(self, id: str, changed: Mapping[int, dict[str, Any] | None], is_new: bool = False) -> None:
         """Each scope has its new variables; those with None are gone."""
@@ -123,7 +128,7 @@ class Instances:
 
     def delete(self, id: str) -> None:
         """The instance is gone with its tasks, jobs, subscriptions, incidents and scopes. History is not touched."""
-        self._connection.execute(delete(process_instances).where(process_instances.c.id == id))
+        self._connection.execute(_DELETE, {"id": id})
 
     def delete_of(self, definition_ids: Sequence[str]) -> None:
         """No instance of these definitions lives any more. History is not touched."""

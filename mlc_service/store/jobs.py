@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from mlc_service.store.errors import IllegalMove, LeaseLost, NotFound
 from mlc_service.store.rows import JobRow
@@ -59,6 +60,48 @@ EVERY = JobFilter()
 _READY = jobs.c.state == "ready"
 _RUNNING = jobs.c.state == "running"
 
+# built once: putting a statement together takes longer than running it
+_FINISH = delete(jobs).where(jobs.c.id == bindparam("of"), jobs.c.attempt == bindparam("claimed"), _RUNNING)
+_NEXT_DUE = select(jobs.c.due).where(_READY, jobs.c.suspended.is_(False)).order_by(jobs.c.due).limit(1)
+_TO_RUNNING = (
+    update(jobs)
+    .values(
+        state="running", worker=bindparam("new_worker"), lease_until=bindparam("new_lease"), attempt=jobs.c.attempt + 1
+    )
+    .returning(*jobs.c)
+)
+
+
+def _claim() -> ReturningUpdate[Any]:
+    """Due jobs become running, passing over rows that somebody else is just claiming."""
+    other = jobs.alias("other")
+    is_open = and_(other.c.state == "ready", other.c.suspended.is_(False), other.c.due <= bindparam("now"))
+    comes_first = (
+        select(other.c.id)
+        .where(
+            other.c.instance_id == jobs.c.instance_id,
+            other.c.exclusive,
+            other.c.id != jobs.c.id,
+            or_(other.c.state == "running", and_(is_open, other.c.number < jobs.c.number)),
+        )
+        .correlate(jobs)
+        .exists()
+    )
+    candidates = (
+        select(jobs.c.id)
+        .where(_READY, jobs.c.suspended.is_(False), jobs.c.due <= bindparam("now"))
+        .where(or_(~jobs.c.exclusive, jobs.c.instance_id.is_(None), ~comes_first))
+        .order_by(jobs.c.priority.desc(), jobs.c.due, jobs.c.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        # a CTE, because PostgreSQL may run a subquery with LIMIT more than once and so claim more than that
+        .cte("candidates")
+    )
+    return _TO_RUNNING.where(jobs.c.id.in_(select(candidates.c.id)))
+
+
+_CLAIM = _claim()
+
 
 class Jobs:
     """Jobs, most urgent first. `announce` is called when there is new work, to be passed on after the commit."""
@@ -93,8 +136,7 @@ class Jobs:
 
     def next_due(self) -> datetime | None:
         """When the next ready job becomes due, or None if none is ready."""
-        statement = select(jobs.c.due).where(_READY, jobs.c.suspended.is_(False)).order_by(jobs.c.due).limit(1)
-        return self._connection.execute(statement).scalar()
+        return self._connection.execute(_NEXT_DUE).scalar()
 
     # --- what workers do --------------------------------------------------------------------------------------
 
@@ -104,30 +146,10 @@ class Jobs:
         Rows that somebody else is just claiming are passed over, not waited for. Of an instance's exclusive jobs
         only the first is given out, and only while none of them runs.
         """
-        other = jobs.alias("other")
-        is_open = and_(other.c.state == "ready", other.c.suspended.is_(False), other.c.due <= now)
-        comes_first = (
-            select(other.c.id)
-            .where(
-                other.c.instance_id == jobs.c.instance_id,
-                other.c.exclusive,
-                other.c.id != jobs.c.id,
-                or_(other.c.state == "running", and_(is_open, other.c.number < jobs.c.number)),
-            )
-            .correlate(jobs)
-            .exists()
+        rows = self._connection.execute(
+            _CLAIM, {"now": now, "most": limit, "new_worker": worker, "new_lease": lease_until}
         )
-        candidates = (
-            select(jobs.c.id)
-            .where(_READY, jobs.c.suspended.is_(False), jobs.c.due <= now)
-            .where(or_(~jobs.c.exclusive, jobs.c.instance_id.is_(None), ~comes_first))
-            .order_by(jobs.c.priority.desc(), jobs.c.due, jobs.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            # a CTE, because PostgreSQL may run a subquery with LIMIT more than once and so claim more than that
-            .cte("candidates")
-        )
-        claimed = self._move_to_running(jobs.c.id.in_(select(candidates.c.id)), worker, lease_until)
+        claimed = [JobRow._make(row) for row in rows]
         return sorted(claimed, key=lambda job: (-job.priority, job.due, job.id))
 
     def claim_one(self, id: str, worker: str, lease_until: datetime) -> JobRow:
@@ -142,25 +164,17 @@ class Jobs:
             )
             if self._connection.execute(other).first() is not None:
                 raise IllegalMove("job", id, "waiting for another job of its instance", "running")
-        claimed = self._move_to_running(
-            and_(jobs.c.id == id, jobs.c.state.in_(("ready", "failed"))), worker, lease_until
-        )
-        if not claimed:
+        row = self._connection.execute(
+            _TO_RUNNING.where(jobs.c.id == id, jobs.c.state.in_(("ready", "failed"))),
+            {"new_worker": worker, "new_lease": lease_until},
+        ).first()
+        if row is None:
             raise IllegalMove("job", id, self.get(id).state, "running")
-        return claimed[0]
-
-    def _move_to_running(self, which: ColumnElement[bool], worker: str, lease_until: datetime) -> list[JobRow]:
-        statement = (
-            update(jobs)
-            .where(which)
-            .values(state="running", worker=worker, lease_until=lease_until, attempt=jobs.c.attempt + 1)
-            .returning(*jobs.c)
-        )
-        return [JobRow._make(row) for row in self._connection.execute(statement)]
+        return JobRow._make(row)
 
     def finish(self, id: str, attempt: int) -> None:
         """The job is done and gone. Raises LeaseLost if it is not held under that attempt."""
-        if not self._connection.execute(delete(jobs).where(*_held(id, attempt))).rowcount:
+        if not self._connection.execute(_FINISH, {"of": id, "claimed": attempt}).rowcount:
             raise LeaseLost(id, attempt)
 
     def check_held(self, id: str, attempt: int) -> None:

@@ -61,13 +61,13 @@ def paged(
     sortable: Mapping[str, ColumnElement[Any]] | ReadOnlyColumnCollection[str, Any],
     default: Sequence[ColumnElement[Any]],
 ) -> Select[Any]:
-    """The statement in the page's order and cut to it; the last of `default` makes the order total."""
+    """The statement in the page's order and cut to it; `default` orders what that leaves equal."""
     order: list[ColumnElement[Any]] = []
     for field, direction in page.sort:
         if field not in sortable:
             raise UnknownSort(field)
         order.append(sortable[field].desc() if direction == "desc" else sortable[field].asc())
-    statement = statement.order_by(*order, *(default[-1:] if order else default))
+    statement = statement.order_by(*order, *default)
     if page.size is not None:
         statement = statement.limit(page.size)
     if page.first:

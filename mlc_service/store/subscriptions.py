@@ -74,7 +74,8 @@ class Subscriptions:
             select(event_subscriptions).where(*_conditions(wanted)),
             page,
             columns,
-            (columns.instance_id, columns.created, columns.id),
+            # waiting instances before definitions to be started, as in Camunda
+            (columns.instance_id.is_(None), columns.instance_id, columns.created, columns.id),
         )
         return [SubscriptionRow._make(row) for row in self._connection.execute(statement)]
 

@@ -329,6 +329,28 @@ historic_variables = Table(
     CheckConstraint("state IN ('CREATED', 'DELETED')", name="state"),
 )
 
+historic_decisions = Table(
+    "historic_decisions",
+    metadata,
+    _id(),
+    # the evaluation that required this one
+    Column("root", Text, index=True),
+    Column("decision_id", Text),
+    Column("decision_key", Text, nullable=False, index=True),
+    Column("decision_name", Text),
+    Column("evaluated", UtcDateTime, nullable=False, index=True),
+    # null when it was asked for over the API
+    Column("instance_id", Text, index=True),
+    Column("definition_id", Text),
+    Column("definition_key", Text),
+    Column("activity_id", Text),
+    Column("activity_instance_id", Text),
+    Column("user_id", Text),
+    Column("inputs", Json, nullable=False),
+    Column("outputs", Json, nullable=False),
+    Column("collected", Json, nullable=False),
+)
+
 # --- people and the service itself ------------------------------------------------------------------------------
 
 users = Table(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, or_, select, update
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.rows import CandidateRow, TaskRow
@@ -60,6 +60,10 @@ class TaskFilter:
 
 EVERY = TaskFilter()
 
+# built once: putting a statement together takes longer than running it
+_GET = select(tasks).where(tasks.c.id == bindparam("id"))
+_LOCK = _GET.with_for_update()
+
 
 class Tasks:
     """Open user tasks, oldest first. A completed one is in history only."""
@@ -75,8 +79,7 @@ class Tasks:
 
     def get(self, id: str, lock: bool = False) -> TaskRow:
         """Raises NotFound. `lock` keeps it from everybody else until the transaction ends."""
-        statement = select(tasks).where(tasks.c.id == id)
-        row = self._connection.execute(statement.with_for_update() if lock else statement).first()
+        row = self._connection.execute(_LOCK if lock else _GET, {"id": id}).first()
         if row is None:
             raise NotFound("task", id)
         return TaskRow._make(row)

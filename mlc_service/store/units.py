@@ -12,7 +12,8 @@ Use cases are given a unit and never commit. Reads go to the repositories direct
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from threading import Lock, get_ident
 from typing import TypeVar
 
 import structlog
@@ -22,6 +23,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from mlc_service.store import schema
 from mlc_service.store.board import BoardTickets
 from mlc_service.store.database import is_race, open_database
+from mlc_service.store.decision_history import DecisionHistory
 from mlc_service.store.definitions import DecisionDefinitions, Definitions
 from mlc_service.store.deployments import Deployments
 from mlc_service.store.documents import Blobs, Documents
@@ -57,6 +59,7 @@ class UnitOfWork:
         self.subscriptions = Subscriptions(connection)
         self.incidents = Incidents(connection)
         self.history = History(connection)
+        self.decision_history = DecisionHistory(connection)
         self.users = Users(connection)
         self.settings = Settings(connection)
         self.blobs = Blobs(connection)
@@ -86,6 +89,27 @@ class UnitOfWork:
             hook()
 
 
+class _OneAtATime:
+    """Lets the threads of this process write to SQLite in turn.
+
+    SQLite would let them wait, too, but by polling with ever longer pauses: the unlucky ones wait for a second.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._holder: int | None = None
+
+    def __enter__(self) -> None:
+        if self._holder == get_ident():
+            raise RuntimeError("a unit of work that writes was begun inside another one of the same thread")
+        self._lock.acquire()
+        self._holder = get_ident()
+
+    def __exit__(self, *_: object) -> None:
+        self._holder = None
+        self._lock.release()
+
+
 class Units:
     """Gives out units of work on one database. Safe to use from any number of threads."""
 
@@ -93,6 +117,7 @@ class Units:
         self.database_url = database_url
         self._database = open_database(database_url, pool_size)
         self._reader = self._database.execution_options(mlc_reads_only=True)
+        self._writers = _OneAtATime() if self._database.dialect.name == "sqlite" else nullcontext()
         self._job_listeners: list[Callable[[], None]] = []
 
     @contextmanager
@@ -102,7 +127,7 @@ class Units:
         Prefer `run`, which repeats the work when the database says that two transactions stood in each other's way.
         """
         try:
-            with self._database.begin() as connection:
+            with self._writers, self._database.begin() as connection:
                 unit = UnitOfWork(connection, self._announce_jobs)
                 yield unit
         except StatementError as error:

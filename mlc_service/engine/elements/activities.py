@@ -15,7 +15,7 @@ from ..variables import visible_plain, write, write_all
 from .events import EventTrigger, StartEvent
 from .node import Node, ProcessSpec
 from .task_view import TaskView
-from .values import ExpressionSource, ScriptSource, Source
+from .values import ExpressionSource, ScriptSource, Source, facts_of
 
 if TYPE_CHECKING:
     from ..tokens import Token, Wait
@@ -136,7 +136,7 @@ class DecisionTask(Node):
     def execute(self, token: Token) -> bool:
         key = self.decision.text(token) or ""
         version = self.version.text(token) if self.version else None
-        rows = token.workflow.host.decide(key, self.binding, version, visible_plain(token))
+        rows = token.workflow.host.decide(key, self.binding, version, visible_plain(token), facts_of(token))
         if self.result_variable:
             write(token, self.result_variable, _mapped(rows, self.map_result, key))
         return True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...language.errors import ExpressionError
 from ...language.juel import Expression
+from ..ids import derived_id
 from ..variables import Names, remove, visible_plain, write_all
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class ScriptSource:
         variables = visible_plain(token)
         if task is not None:
             variables["task"] = task.as_facts()
-        outcome = token.workflow.host.run_script(self.language, self.source, variables, _facts(token))
+        outcome = token.workflow.host.run_script(self.language, self.source, variables, facts_of(token))
         if outcome.removed:
             remove(token, outcome.removed)
         if outcome.written:
@@ -60,7 +61,7 @@ class ScriptSource:
         return outcome.result
 
 
-def _facts(token: Token) -> dict[str, Any]:
+def facts_of(token: Token) -> dict[str, Any]:
     """What a script's `execution` tells besides variables."""
     instance, node = token.workflow, token.task_spec
     return {
@@ -71,6 +72,7 @@ def _facts(token: Token) -> dict[str, Any]:
         "businessKey": instance.business_key,
         "currentActivityId": node.name,
         "currentActivityName": node.bpmn_name,
+        "activityInstanceId": derived_id(instance.instance_id, token.id),
     }
 
 

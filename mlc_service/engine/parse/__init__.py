@@ -38,7 +38,8 @@ def parse_bpmn(
     _check_ids(document)
     definitions = read_definitions(document, known_delegates, beside)
     if document.errors:
-        raise InvalidResource(resource, document.errors + document.warnings)
+        in_order = sorted(document.errors, key=lambda problem: (problem.line, problem.column))
+        raise InvalidResource(resource, in_order + document.warnings)
     return definitions
 
 

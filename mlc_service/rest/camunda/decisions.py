@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlc_service.dmn import Decision
+from mlc_service.dmn import DecisionResult
 from mlc_service.engine.values import as_variable, plain
+from mlc_service.process.decisions import Asker, evaluate_decision
 from mlc_service.process.errors import DefinitionNotFound
 from mlc_service.rest.camunda import fields, query
 from mlc_service.rest.camunda.call import Call, Route
@@ -91,12 +92,12 @@ def evaluate(call: Call) -> list[dict[str, Any]]:
     """One object of typed values for every row that holds."""
     variables = {name: plain(value) for name, value in call.body.variables().items()}
 
-    def find(unit: UnitOfWork) -> Decision:
-        return call.deps.process.parsed.decision(unit, _row(call, unit))
+    def evaluated(unit: UnitOfWork) -> DecisionResult:
+        row = _row(call, unit)
+        with explaining(f"Cannot evaluate decision {row.key}"):
+            return evaluate_decision(unit, call.deps.process, row, variables, Asker(user_id=call.caller.user_id))
 
-    decision = call.read(find)
-    with explaining(f"Cannot evaluate decision {decision.key}"):
-        result = decision.evaluate(variables)
+    result = call.run(evaluated)
     return [write_variables({name: as_variable(value) for name, value in row.items()}) for row in result.rows]
 
 

@@ -90,10 +90,7 @@ class Resource(Generic[Row, Wanted]):
             return []
         wanted = self._wanted(call, query)
         rows = call.read(lambda unit: self.find(unit, wanted, query.page))
-        if self.complete is None:
-            return [self.dto(row) for row in rows]
-        complete = self.complete
-        return [complete(call, row, self.dto(row)) for row in rows]
+        return [self._complete(call, row) for row in rows]
 
     def _count(self, call: Call) -> dict[str, int]:
         query = self._query(call)
@@ -105,7 +102,11 @@ class Resource(Generic[Row, Wanted]):
     def _one(self, call: Call) -> dict[str, Any]:
         assert self.get is not None
         get = self.get
-        return self.dto(call.read(lambda unit: get(unit, call.path["id"])))
+        return self._complete(call, call.read(lambda unit: get(unit, call.path["id"])))
+
+    def _complete(self, call: Call, row: Row) -> dict[str, Any]:
+        dto = self.dto(row)
+        return dto if self.complete is None else self.complete(call, row, dto)
 
     def _query(self, call: Call) -> Query:
         given: Mapping[str, Any] = call.query

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlc_service.rest.camunda import (
+    decision_history,
     decisions,
     deployments,
     events,
@@ -32,6 +33,7 @@ def routes() -> list[Route]:
         *variable_instances.ROUTES,
         *decisions.ROUTES,
         *history.ROUTES,
+        *decision_history.ROUTES,
     ]
     # stable: `/task/count` before `/task/{id}`
     return sorted(found, key=lambda route: ["{" in part for part in route.path.split("/")])

@@ -104,7 +104,9 @@ def _as_json_schema(schema: Any) -> Any:
     converted = {name: _as_json_schema(value) for name, value in schema.items() if name not in ("example", "format")}
     if "properties" in converted:
         converted["properties"] = {
-            name: {"anyOf": [value, {"type": "null"}]} for name, value in converted["properties"].items()
+            # a decision's value is called an object there; the text beside it says that it depends on the type
+            name: {} if name == "value" and value.get("type") == "object" else {"anyOf": [value, {"type": "null"}]}
+            for name, value in converted["properties"].items()
         }
     return converted
 

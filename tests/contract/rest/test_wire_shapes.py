@@ -39,9 +39,12 @@ def filled(client):
     [task] = client.get(f"/task{at}").json()
     [incident] = client.get(f"/incident{at}").json()
     activity = client.get(f"/history/activity-instance{at}").json()[0]
+    client.post("/decision-definition/key/dish/evaluate", json={})
+    [decided] = client.get("/history/decision-instance").json()
     return {
         "deployment": deployed, "process-definition": definition, "decision-definition": decision,
         "process-instance": started, "job": job, "task": task, "incident": incident, "activity": activity,
+        "decided": decided,
     }  # fmt: skip
 
 
@@ -53,7 +56,9 @@ def address(path, filled):
     key = "everything" if path.startswith("/process-definition") else "dish"
     kind = path.split("/")[1]
     if path.startswith("/history/"):
-        kind = "activity" if "activity" in path else "process-instance"
+        kind = {"activity-instance": "activity", "decision-instance": "decided"}.get(
+            path.split("/")[2], "process-instance"
+        )
     path = path.replace("{key}", key).replace("{varName}", "file" if path.endswith("/data") else "amount")
     if "{resourceId}" in path:
         path = path.replace("{resourceId}", filled["resource"])

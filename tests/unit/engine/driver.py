@@ -65,7 +65,12 @@ class TestHost:
         return _SCRIPTS.run(language, source, variables, facts=facts)
 
     def decide(
-        self, decision_key: str, binding: str, version: str | None, variables: Mapping[str, Any]
+        self,
+        decision_key: str,
+        binding: str,
+        version: str | None,
+        variables: Mapping[str, Any],
+        facts: Mapping[str, Any],
     ) -> list[dict[str, Any]]:
         if decision_key not in self.decisions:
             raise HostFailed(f"no decision definition {decision_key!r}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mlc_service.store.documents import document_row
 from mlc_service.store.rows import UserRow
 from mlc_service.store.units import UnitOfWork, Units
 
@@ -90,7 +91,7 @@ def test_work_that_lost_a_race_is_done_again(units: Units) -> None:
 def test_two_that_lock_each_other_out_both_get_through(units: Units) -> None:
     if "postgresql" not in units.database_url:
         pytest.skip("SQLite has one lock only")
-    units.run(lambda unit: [unit.documents("engines").insert(document(name)) for name in ("a", "b")])
+    units.run(lambda unit: [unit.documents("engines").insert(document_row(name, {}, NOW)) for name in ("a", "b")])
     together = Barrier(2)
     tries: list[str] = []
 
@@ -125,7 +126,11 @@ def test_many_writers_at_once_all_get_through(units: Units) -> None:
     assert units.read(lambda unit: unit.users.count()) == 160
 
 
-def document(id: str) -> Any:
-    from mlc_service.store.documents import document_row
-
-    return document_row(id, {}, NOW)
+def test_writing_inside_of_writing_is_refused_where_it_would_never_end(units: Units) -> None:
+    if "sqlite" not in units.database_url:
+        pytest.skip("PostgreSQL has a transaction for each")
+    with units.begin() as outer:
+        outer.users.insert(user("ann"))
+        with pytest.raises(RuntimeError, match="inside another one"):
+            units.run(lambda unit: unit.users.insert(user("ben")))
+    assert units.read(lambda unit: unit.users.count()) == 1
