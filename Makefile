@@ -8,8 +8,11 @@ BIN := .venv/bin
 WORKERS ?= 2
 # Handed to pytest: `make test ARGS="tests/unit/engine -k timer"`.
 ARGS ?=
+# The objects that expressions talk to, for the page that lists what they offer.
+EXPRESSION_HOSTS = execution=mlc_service.engine.variables:ExecutionView \
+	task=mlc_service.engine.elements.task_view:TaskView
 
-.PHONY: help setup demo up test lint format bench lock clean
+.PHONY: help setup demo up test lint format bench tck docs lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,8 +41,18 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## time per turn and stored state of a loop of 10,000 turns
-	@$(BIN)/python benchmarks/loop.py
+bench: setup ## the engine's loop, expressions, decisions and scripts, each beside a peer where there is one
+	@$(BIN)/python -m benchmarks.loop
+	@$(BIN)/python -m benchmarks.expressions
+	@$(BIN)/python -m benchmarks.decisions
+	@$(BIN)/python -m benchmarks.scripts
+
+docs: setup ## write the generated pages anew: docs/expressions.md, docs/decisions.md
+	@$(BIN)/python -m mlc_service.language.page $(EXPRESSION_HOSTS) > docs/expressions.md
+	@$(BIN)/python -m mlc_service.dmn.page > docs/decisions.md
+
+tck: setup ## score of the official DMN test kit beside the repository, against a floor
+	@$(BIN)/python -m benchmarks.tck
 
 lock: setup ## write requirements*.lock anew from pyproject.toml; UPGRADE=1 takes newer versions
 	@scripts/lock.sh $(if $(UPGRADE),--upgrade)

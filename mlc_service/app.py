@@ -16,6 +16,7 @@ import delegates
 from mlc_service import __version__
 from mlc_service.clock import Clock, SystemClock
 from mlc_service.delegate_api import DelegateRegistry
+from mlc_service.dmn.script import check_feel_script, feel_script
 from mlc_service.identity import Gate, Identity, OpenDoor
 from mlc_service.identity.stored_accounts import StoredAccounts
 from mlc_service.jobs.runner import ThreadRunner, Workbench, execute_now, release_all_leases
@@ -73,7 +74,13 @@ class Service:
             for leftover in settings.data.glob("mlc.db*"):
                 leftover.unlink()
         self.units = _open_database(settings)
-        self._scripts = ScriptRunner()
+        self._scripts = ScriptRunner(
+            sandbox=settings.sandbox,
+            groovy=settings.groovy,
+            full_python=settings.full_python,
+            extra={"feel": feel_script},
+            extra_checks={"feel": check_feel_script},
+        )
         registry = DelegateRegistry(delegates.CATALOGUE)
         around = Surroundings(self._clock, self._scripts, registry)
         limits = RunLimits(seconds=settings.job_seconds, memory_bytes=settings.job_memory_mib * 1024 * 1024)

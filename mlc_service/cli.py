@@ -114,6 +114,31 @@ def demo(
     sys.exit(run_demo(data, port=port, keep=keep))
 
 
+groovy_cli = typer.Typer(help="Groovy scripts.", no_args_is_help=True)
+cli.add_typer(groovy_cli, name="groovy")
+
+
+@groovy_cli.command("install")
+def groovy_install(data: Data = None) -> None:
+    """Groovy's jars are in the data folder; needs Maven or npm, and a Java to run them."""
+    from mlc_service.language.groovy_install import InstallFailed, install
+    from mlc_service.settings import InvalidSettings, settings_from
+
+    try:
+        settings = settings_from(data=data)
+        assert settings.groovy is not None
+        done = install(
+            settings.groovy.folder,
+            java_home=settings.groovy.java_home,
+            say=lambda line: _out.print(line, highlight=False, soft_wrap=True),
+        )
+    except (InvalidSettings, InstallFailed) as problem:
+        _stop(str(problem))
+    _out.print(f"Groovy is in {done.folder}, from {done.source}", highlight=False, soft_wrap=True)
+    if done.problem is not None:
+        _stop(done.problem)
+
+
 @cli.command()
 def version() -> None:
     """Prints the version."""

@@ -12,6 +12,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
+from mlc_service.language.groovy_toolchain import GroovySettings
 from mlc_service.tickets.jira import JiraSettings
 
 TicketSystem = Literal["board", "jira"]
@@ -44,6 +45,8 @@ class Settings:
     lease_seconds: float = 30.0
     environments: Path | None = None
     sandbox: SandboxKind = "landlock"
+    full_python: bool = False
+    groovy: GroovySettings | None = None
     job_seconds: float = 600.0
     job_memory_mib: int = 2048
     ticket_system: TicketSystem = "board"
@@ -113,6 +116,7 @@ def settings_from(environment: Mapping[str, str] | None = None, **given: object)
         "lease_seconds": source.number("MLC_LEASE_SECONDS", 30.0),
         "environments": _path(source.text("MLC_ENVIRONMENTS")),
         "sandbox": source.choice("MLC_SANDBOX", ("landlock", "rlimits")),
+        "full_python": source.choice("MLC_FULL_PYTHON", ("0", "1")) == "1",
         "job_seconds": source.number("MLC_JOB_SECONDS", 600.0),
         "job_memory_mib": int(source.number("MLC_JOB_MEMORY_MIB", 2048)),
         "ticket_system": source.choice("MLC_TICKETS", ("board", "jira")),
@@ -120,6 +124,11 @@ def settings_from(environment: Mapping[str, str] | None = None, **given: object)
         "jira": _jira(source),
     }
     values.update({name: value for name, value in given.items() if value is not None})
+    values["groovy"] = GroovySettings(
+        folder=Path(str(values["data"])).absolute() / "groovy",
+        home=_path(source.text("MLC_GROOVY_HOME")),
+        java_home=_path(source.text("MLC_JAVA_HOME") or source.text("JAVA_HOME")),
+    )
     return Settings(**values)  # type: ignore[arg-type]
 
 

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlc_service.dmn.cells import Cells
-from mlc_service.dmn.coercion import CannotCoerce, coerce, plain_as
+from mlc_service.dmn.coercion import CannotCoerce, Declared, coerce, coerce_strictly, coerced_or_null, plain_as
 from mlc_service.dmn.feel import Scope, loops
+from mlc_service.dmn.feel.external import external
 from mlc_service.dmn.feel.functions import invoke
 from mlc_service.dmn.feel.scope import Evaluate
+from mlc_service.dmn.feel.tree import TypeOf
 from mlc_service.dmn.feel.values import Function
 from mlc_service.dmn.languages import EvaluationFailed
+from mlc_service.dmn.outcome import Outcome, outcome_of
 from mlc_service.dmn.parse_table import parse_table
 from mlc_service.dmn.results import DecisionError
 from mlc_service.dmn.source import Element
-from mlc_service.dmn.table import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +28,18 @@ class BoxedExpression:
     decision: str
     variable: str
     expression: Evaluate
-    type_ref: str | None
+    type_ref: Declared
+    id: str | None = None
+    strict: bool = True  # else the value is converted to its type, as Camunda 7 does
 
     def evaluate(self, scope: Scope) -> Outcome:
         """One row with the value. Raises DecisionError."""
         try:
-            value = coerce(self.expression(scope), self.type_ref)
+            take = coerce_strictly if self.strict or isinstance(self.type_ref, TypeOf) else coerce
+            value = take(self.expression(scope), self.type_ref)
         except (EvaluationFailed, CannotCoerce) as error:
             raise DecisionError(str(error), self.decision, cell="expression") from error
-        row = {self.variable: plain_as(value, self.type_ref)}
-        return Outcome([row], value, {self.variable: value}, [], {})
+        return outcome_of(self.variable, value, plain_as(value, self.type_ref), clause_id=self.id)
 
 
 def is_boxed(element: Element) -> bool:
@@ -44,7 +48,19 @@ def is_boxed(element: Element) -> bool:
 
 
 def compile_boxed(cells: Cells, element: Element, decision: str) -> Evaluate | None:
-    """The closure that gives the expression's value. None if a part is wrong, which is reported to `cells`."""
+    """The closure that gives the expression's value. None if a part is wrong, which is reported to `cells`.
+
+    The value is of the type that the element or its variable declares, or null.
+    """
+    compiled = compile_untyped(cells, element, decision)
+    declared = cells.declared(element.get("typeRef"))
+    if compiled is None or declared is None:
+        return compiled
+    return _typed(compiled, declared)
+
+
+def compile_untyped(cells: Cells, element: Element, decision: str) -> Evaluate | None:
+    """The closure that gives the expression's value, whatever type it declares."""
     return _KINDS[_kind(element)](_Reader(cells, decision), element)
 
 
@@ -55,6 +71,10 @@ def compile_function(cells: Cells, logic: Element, decision: str) -> Evaluate | 
 
 def _kind(element: Element) -> str:
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _typed(value: Evaluate, declared: Declared) -> Evaluate:
+    return lambda scope: coerced_or_null(value(scope), declared)
 
 
 class _Reader:
@@ -100,6 +120,8 @@ class _Reader:
             value = self._only(entry)
             if value is None:
                 return None
+            if variable is not None and variable.get("typeRef"):
+                value = _typed(value, self._cells.declared(variable.get("typeRef")))
             entries.append((None if variable is None else variable.get("name"), value))
 
         def evaluate(scope: Scope) -> Any:
@@ -146,16 +168,30 @@ class _Reader:
         return evaluate
 
     def function(self, element: Element) -> Evaluate | None:
-        if element.get("kind", "FEEL") != "FEEL":
-            self._report(f"functions of kind {element.get('kind')} are not run", element)
+        kind = element.get("kind", "FEEL")
+        parameters = self._children(element, "formalParameter")
+        names = tuple(parameter.get("name", "") for parameter in parameters)
+        if kind == "Java":
+            mapping = self._only(element)
+            return None if mapping is None else lambda scope: external({"java": mapping(scope)}, names)
+        if kind != "FEEL":
+            self._report(f"functions of kind {kind} are not run", element)
             return None
-        names = tuple(parameter.get("name", "") for parameter in self._children(element, "formalParameter"))
+        declared = [self._cells.declared(parameter.get("typeRef")) for parameter in parameters]
+        types = tuple(TypeOf(kind) if isinstance(kind, str) else kind for kind in declared)
         body = self._only(element)
         if body is None:
             return None
 
         def evaluate(scope: Scope) -> Function:
-            return Function("", names, lambda given: body(scope.inside(dict(zip(names, given, strict=True)))))
+            def call(given: list[Any]) -> Any:
+                taken = [coerced_or_null(value, kind) for value, kind in zip(given, declared, strict=True)]
+                # an argument of another type makes the call null (DMN 1.5 §10.3.2.13.3)
+                if any(value is not None and kept is None for value, kept in zip(given, taken, strict=True)):
+                    return None
+                return body(scope.inside(dict(zip(names, taken, strict=True))))
+
+            return Function("", names, call, types)
 
         return evaluate
 
@@ -163,11 +199,18 @@ class _Reader:
         condition, then, otherwise = (self._part(element, name) for name in ("if", "then", "else"))
         if condition is None or then is None or otherwise is None:
             return None
-        return lambda scope: then(scope) if condition(scope) is True else otherwise(scope)
+
+        def evaluate(scope: Scope) -> Any:
+            held = condition(scope)
+            if held is True:
+                return then(scope)
+            return otherwise(scope) if held is False or held is None else None
+
+        return evaluate
 
     def filter(self, element: Element) -> Evaluate | None:
         source, match = self._part(element, "in"), self._part(element, "match")
-        return None if source is None or match is None else loops.filter_by(source, match)
+        return None if source is None or match is None else loops.filter_by(source, match, strict=True)
 
     def for_each(self, element: Element) -> Evaluate | None:
         source, body = self._part(element, "in"), self._part(element, "return")
@@ -185,7 +228,7 @@ class _Reader:
         source, condition = self._part(element, "in"), self._part(element, "satisfies")
         if source is None or condition is None:
             return None
-        return loops.quantify([(element.get("iteratorVariable", "item"), source)], condition, every=every)
+        return loops.quantify([(element.get("iteratorVariable", "item"), source)], condition, every=every, strict=True)
 
 
 _KINDS: dict[str, Callable[[_Reader, Element], Evaluate | None]] = {

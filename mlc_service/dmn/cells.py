@@ -5,38 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from mlc_service.dmn.coercion import local_name
+from mlc_service.dmn.coercion import Declared
 from mlc_service.dmn.feel import Scope
-from mlc_service.dmn.languages import CellError, Expression, Tests, compile_expression, compile_tests
+from mlc_service.dmn.item_types import ItemTypes
+from mlc_service.dmn.languages import CellError, Expression, Tests, Vocabulary, compile_expression, compile_tests
 from mlc_service.dmn.source import Element, Source
 from mlc_service.problems import Problem
 
 _Read = TypeVar("_Read")
-_MAX_ALIASES = 20
 
 
 class Cells:
-    """The reader of one file's cells; `problems` grows with every one that cannot be read."""
+    """The reader of one file's cells; `problems` grows with every one that cannot be read, and with warnings."""
 
-    def __init__(self, source: Source, namespace: str, types: dict[str, str], names: frozenset[str]) -> None:
+    def __init__(self, source: Source, namespace: str, types: ItemTypes, names: frozenset[str]) -> None:
         self.namespace = namespace
         self.problems: list[Problem] = []
         self._source = source
         self._types = types
-        self._names = names
+        self._known = Vocabulary(names, types)
 
     def report(self, message: str, element: Element) -> None:
         """The problem is on the list, at the element's start."""
         self.problems.append(Problem(message, *self._source.place(element), _element_id(element)))
 
-    def base_type(self, type_ref: str | None) -> str | None:
-        """The type behind a name the file gave to it."""
-        for _ in range(_MAX_ALIASES):
-            name = local_name(type_ref)
-            if not self._types.get(name) or self._types[name] == type_ref:
-                break
-            type_ref = self._types[name]
-        return type_ref
+    def warn(self, message: str, element: Element) -> None:
+        """The finding is on the list, as one that does not keep the file from being deployed."""
+        self.problems.append(Problem(message, *self._source.place(element), _element_id(element), "warning"))
+
+    def errors(self) -> list[Problem]:
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+    def declared(self, type_ref: str | None) -> Declared:
+        """The type behind a `typeRef`, be it one of the file's own."""
+        return self._types.declared(type_ref)
 
     def _language(self, element: Element) -> str | None:
         """The language of the cell, else the one of the whole file."""
@@ -57,20 +59,20 @@ class Cells:
                 self.report(f"{place}: there is no expression", element)
             return None
         language = self._language(element)
-        return self._read(element, place, text, lambda: compile_expression(language, text, self._names, strict=strict))
+        return self._read(element, place, text, lambda: compile_expression(language, text, self._known, strict=strict))
 
     def tests(self, element: Element, place: str, input_name: str | None) -> Tests | None:
         """The compiled tests; None for a cell that passes everything, and for one that is wrong, which is reported."""
         text = self.text(element)
         language = self._language(element)
-        return self._read(element, place, text, lambda: compile_tests(language, text, self._names, input_name))
+        return self._read(element, place, text, lambda: compile_tests(language, text, self._known, input_name))
 
     def list_of(self, element: Element, place: str) -> Expression | None:
         """The compiled list of the values written with commas between, as `outputValues` has them."""
         text = self.text(element)
         language = self._language(element)
         return self._read(
-            element, place, text, lambda: compile_expression(language, f"[{text}]", self._names, strict=True), before=1
+            element, place, text, lambda: compile_expression(language, f"[{text}]", self._known, strict=True), before=1
         )
 
     def named(self, name: str) -> Expression:

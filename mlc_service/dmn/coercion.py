@@ -11,10 +11,13 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from mlc_service.dmn.feel import times, to_plain
+from mlc_service.dmn.feel import times, to_plain, types
 from mlc_service.dmn.feel.times import Date, DateTime
+from mlc_service.dmn.feel.tree import TypeOf
 from mlc_service.dmn.feel.values import NUMBERS, is_whole, to_text, type_name
 
+# a simple type by its name, Camunda's or DMN's; any other as FEEL describes it
+Declared = str | TypeOf | None
 _CAMUNDA_DATE = re.compile(r"(.*T\d\d:\d\d:\d\d(?:\.\d+)?)([+-]\d\d)(\d\d)")
 
 
@@ -27,8 +30,13 @@ class CannotCoerce(ValueError):
         super().__init__(f"{shown} is a {type_name(value)}, and cannot be taken as {type_name_wanted}")
 
 
-def coerce(value: Any, type_ref: str | None) -> Any:
+def coerce(value: Any, type_ref: Declared) -> Any:
     """The FEEL value as that type. Raises CannotCoerce."""
+    if isinstance(type_ref, TypeOf):
+        taken = types.coerced(value, type_ref)
+        if taken is None and value is not None:
+            raise CannotCoerce(value, type_ref.name)
+        return taken
     convert = _CONVERSIONS.get(local_name(type_ref))
     if value is None or convert is None:
         return value
@@ -38,7 +46,32 @@ def coerce(value: Any, type_ref: str | None) -> Any:
     return None if isinstance(converted, Decimal) and converted.is_nan() else converted
 
 
-def plain_as(value: Any, type_ref: str | None) -> Any:
+def coerce_strictly(value: Any, type_ref: Declared) -> Any:
+    """The FEEL value as that type: no text becomes a number, nor the other way round. Raises CannotCoerce.
+
+    A value that lacks parts of its type is null (DMN 1.5 §10.3.2.9.4).
+    """
+    if isinstance(type_ref, TypeOf):
+        return types.coerced(value, type_ref)
+    if local_name(type_ref) not in _STRICT:
+        return coerce(value, type_ref)
+    taken = types.coerced(value, TypeOf(local_name(type_ref)))
+    if taken is None and value is not None:
+        raise CannotCoerce(value, local_name(type_ref))
+    return taken
+
+
+def coerced_or_null(value: Any, type_ref: Declared) -> Any:
+    """The FEEL value as that type, or null, as DMN has it for parameters and results (DMN 1.5 §10.3.2.9.4)."""
+    if isinstance(type_ref, str) and type_ref in _FEEL_TYPES:
+        return types.coerced(value, TypeOf(type_ref))
+    try:
+        return coerce(value, type_ref)
+    except CannotCoerce:
+        return None
+
+
+def plain_as(value: Any, type_ref: Declared) -> Any:
     """The JSON-safe form of a value already coerced: a double stays a float even when it is whole."""
     plain = to_plain(value)
     if local_name(type_ref) == "double" and isinstance(plain, int) and not isinstance(plain, bool):
@@ -46,9 +79,9 @@ def plain_as(value: Any, type_ref: str | None) -> Any:
     return plain
 
 
-def local_name(type_ref: str | None) -> str:
-    """`double` for `feel:double` and `xsd:double` too."""
-    return (type_ref or "").rpartition(":")[2].strip()
+def local_name(type_ref: Declared) -> str:
+    """`double` for `feel:double` and `xsd:double` too; empty for a type with parts."""
+    return (type_ref if isinstance(type_ref, str) else "").rpartition(":")[2].strip()
 
 
 def _string(value: Any) -> str | None:
@@ -132,10 +165,25 @@ _TEMPORAL_INPUTS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def read_input(value: Any, type_ref: str | None) -> Any:
+def read_input(value: Any, type_ref: Declared) -> Any:
     """An input of the diagram as its declared type: dates, times and durations arrive as text, the rest as it is."""
+    if isinstance(type_ref, TypeOf):
+        return _read_parts(value, type_ref)
     convert = _TEMPORAL_INPUTS.get(local_name(type_ref))
     if convert is None or not isinstance(value, str | DateTime):
         return value
     converted = convert(value)
     return value if converted is None else converted
+
+
+def _read_parts(value: Any, declared: TypeOf) -> Any:
+    if declared.inner and declared.name == "list" and isinstance(value, list):
+        return [read_input(item, declared.inner[0]) for item in value]
+    if declared.fields and isinstance(value, dict):
+        kinds = dict(declared.fields)
+        return {name: read_input(part, kinds.get(name)) for name, part in value.items()}
+    return value if declared.inner or declared.fields else read_input(value, declared.name)
+
+
+_FEEL_TYPES = frozenset(["string", "number", "boolean", *(name for name in _TEMPORAL_INPUTS if name != "dateTime")])
+_STRICT = frozenset(["string", "number", "boolean"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mlc_service.dmn import feel
 from mlc_service.dmn.feel import Scope
-from mlc_service.language import ExpressionError, juel
+from mlc_service.dmn.feel.tree import TypeOf
+from mlc_service.language import ExpressionError, ScriptError, juel, scripts
 
 
 class CellError(ValueError):
@@ -33,39 +35,59 @@ class Tests(Protocol):
         """Whether the FEEL value of the input column passes. Raises EvaluationFailed."""
 
 
-def compile_expression(language: str | None, text: str, known: Iterable[str], *, strict: bool) -> Expression:
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What the cells of a file may speak of: the names it declares, and its types by name."""
+
+    names: frozenset[str] = frozenset()
+    types: Mapping[str, TypeOf] = field(default_factory=dict)
+
+
+def compile_expression(language: str | None, text: str, known: Vocabulary, *, strict: bool) -> Expression:
     """The expression, in FEEL unless another language is named; `strict` as for FEEL. Raises CellError."""
-    if language_of(language) == "juel":
+    spoken = language_of(language)
+    if spoken == "juel":
         return _JuelExpression(_juel(text))
+    if spoken != "feel":
+        return _Script(spoken, _checked(spoken, text), known.names)
     try:
-        return _FeelExpression(feel.expression(text, known, strict=strict))
+        return _FeelExpression(feel.expression(text, known.names, strict=strict, types=known.types))
     except feel.FeelSyntaxError as error:
         raise CellError(error.message, error.offset) from None
 
 
-def compile_tests(language: str | None, text: str, known: Iterable[str], input_name: str | None) -> Tests | None:
+def compile_tests(language: str | None, text: str, known: Vocabulary, input_name: str | None) -> Tests | None:
     """The tests of an input cell, None if any value passes. Raises CellError.
 
-    A JUEL cell sees the column's value as `cellInput` and under the column's `input_name` (Camunda manual, DMN).
+    Outside FEEL a cell sees the column's value as `cellInput` and under the column's `input_name` (Camunda manual,
+    DMN).
     """
     if text.strip() in ("", "-"):
         return None
-    if language_of(language) == "juel":
+    spoken = language_of(language)
+    if spoken == "juel":
         return _JuelTests(_juel(text), input_name)
+    if spoken != "feel":
+        return _ScriptTests(_Script(spoken, _checked(spoken, text), known.names), input_name)
     try:
-        return _FeelTests(feel.unary_tests(text, known))
+        return FeelTests(feel.unary_tests(text, known.names, known.types))
     except feel.FeelSyntaxError as error:
         raise CellError(error.message, error.offset) from None
 
 
 def language_of(name: str | None) -> str:
-    """`feel` or `juel`. Raises CellError for a language that is not run."""
+    """`feel`, `juel`, or the name of a script language, which need not be one that is run here."""
     spelled = (name or "feel").strip().lower()
-    if spelled == "juel":
-        return "juel"
-    if spelled == "feel" or "/feel" in spelled:
-        return "feel"
-    raise CellError(f"the expression language '{name}' is not supported yet; write the cell in FEEL or JUEL")
+    return "feel" if "/feel" in spelled else spelled
+
+
+def _checked(language: str, source: str) -> str:
+    """The script, which reads well. Raises CellError, also for a language that is not run here."""
+    trouble = scripts.check(language, source)
+    if trouble is not None:
+        lines = source.splitlines(keepends=True)
+        raise CellError(trouble.message, sum(map(len, lines[: max(0, (trouble.line or 1) - 1)])))
+    return source
 
 
 def _juel(text: str) -> juel.Expression:
@@ -89,9 +111,17 @@ class _FeelExpression:
             raise EvaluationFailed(str(error)) from None
 
 
-class _FeelTests:
+class FeelTests:
+    """Unary tests; `tests` is what the table's index looks into."""
+
+    __test__ = False
+
     def __init__(self, tests: feel.Tests) -> None:
         self._tests = tests
+
+    @property
+    def tests(self) -> feel.Tests:
+        return self._tests
 
     def hold(self, value: Any, scope: Scope) -> bool:
         try:
@@ -118,10 +148,57 @@ class _JuelTests:
         own = {"cellInput": given}
         if self._input_name:
             own[self._input_name] = given
-        answer = feel.to_feel(_evaluate(self._expression, _Names(scope, own)))
-        if isinstance(answer, bool) and not isinstance(value, bool):
-            return answer
-        return answer is not None and bool(answer == value)
+        return _passes(feel.to_feel(_evaluate(self._expression, _Names(scope, own))), value)
+
+
+class _Script:
+    """A cell in a script language. It sees the variables as bare names; one that nobody set is null."""
+
+    def __init__(self, language: str, source: str, names: frozenset[str]) -> None:
+        self._language = language
+        self._source = source
+        self._absent = {name: None for name in names if name.isidentifier()}
+
+    def value(self, scope: Scope) -> Any:
+        return self.value_with(scope, {})
+
+    def value_with(self, scope: Scope, own: Mapping[str, Any]) -> Any:
+        """The value, with further variables of the cell's own."""
+        run = scope.run
+        if run.scripts is None:
+            raise EvaluationFailed(f"nobody runs scripts in '{self._language}' here")
+        variables = {**self._absent, **scope.all_plain(), **own}
+        try:
+            with run.timed(STEPS_PER_SCRIPT):
+                return feel.to_feel(run.scripts.run(self._language, self._source, variables).result)
+        except ScriptError as error:
+            raise EvaluationFailed(error.message) from None
+        except feel.EvaluationLimit as error:
+            raise EvaluationFailed(str(error)) from None
+
+
+class _ScriptTests:
+    def __init__(self, script: _Script, input_name: str | None) -> None:
+        self._script = script
+        self._input_name = input_name
+
+    def hold(self, value: Any, scope: Scope) -> bool:
+        given = feel.to_plain(value)
+        own = {"cellInput": given}
+        if self._input_name:
+            own[self._input_name] = given
+        return _passes(self._script.value_with(scope, own), value)
+
+
+def _passes(answer: Any, value: Any) -> bool:
+    """Whether a cell outside FEEL holds: it answers so, or it answers the value itself."""
+    if isinstance(answer, bool) and not isinstance(value, bool):
+        return answer
+    return answer is not None and bool(answer == value)
+
+
+# of the steps of one evaluation: a thousand scripts at most
+STEPS_PER_SCRIPT = 1_000
 
 
 def _evaluate(expression: juel.Expression, names: Mapping[str, Any]) -> Any:

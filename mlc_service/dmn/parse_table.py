@@ -6,6 +6,7 @@ from typing import Any
 
 from mlc_service.dmn.cells import Cells
 from mlc_service.dmn.feel import Run, Scope
+from mlc_service.dmn.index import RuleIndex
 from mlc_service.dmn.languages import EvaluationFailed, Expression
 from mlc_service.dmn.source import CAMUNDA, Element
 from mlc_service.dmn.table import AGGREGATIONS, HIT_POLICIES, DecisionTable, Input, Output, Rule
@@ -24,7 +25,7 @@ class _TableReader:
         self._variable = variable
 
     def read(self) -> DecisionTable | None:
-        before = len(self._cells.problems)
+        before = len(self._cells.errors())
         hit_policy, aggregation = self._policy()
         columns = self._children(self._table, "input")
         inputs = [self._input(column, number) for number, column in enumerate(columns, 1)]
@@ -37,10 +38,11 @@ class _TableReader:
             self._rule(rule, number, labels, names, outputs)
             for number, rule in enumerate(self._children(self._table, "rule"), 1)
         ]
-        if len(self._cells.problems) > before:
+        if len(self._cells.errors()) > before:
             return None
         kept = tuple(column for column in inputs if column is not None)
-        return DecisionTable(self._decision, hit_policy, aggregation, kept, tuple(outputs), tuple(rules))
+        index = RuleIndex([rule.tests for rule in rules], len(kept))
+        return DecisionTable(self._decision, hit_policy, aggregation, kept, tuple(outputs), tuple(rules), index)
 
     def _children(self, element: Element, kind: str) -> list[Element]:
         return element.findall(self._cells.namespace + kind)
@@ -67,7 +69,7 @@ class _TableReader:
         variable = column.get(f"{{{CAMUNDA}}}inputVariable")
         text = "" if holder is None else self._cells.text(holder).strip()
         label = column.get("label") or text or variable or f"input {number}"
-        type_ref = None if holder is None else self._cells.base_type(holder.get("typeRef"))
+        type_ref = None if holder is None else self._cells.declared(holder.get("typeRef"))
         place = self._place(f"input '{label}'")
         expression: Expression | None
         if text and holder is not None:
@@ -77,7 +79,7 @@ class _TableReader:
         else:
             self._cells.report(f"{place}: there is neither an input expression nor an input variable", column)
             return None
-        return None if expression is None else Input(label, expression, type_ref)
+        return None if expression is None else Input(label, expression, type_ref, column.get("id"))
 
     def _outputs(self, *, ranked: bool) -> list[Output]:
         columns = self._children(self._table, "output")
@@ -99,9 +101,10 @@ class _TableReader:
         return Output(
             name=name,
             label=label,
-            type_ref=self._cells.base_type(column.get("typeRef")),
+            type_ref=self._cells.declared(column.get("typeRef")),
             ranking=self._ranking(column, place),
             default=None if default is None else self._cells.expression(default, place, optional=True),
+            id=column.get("id"),
         )
 
     def _ranking(self, column: Element, place: str) -> tuple[Any, ...]:

@@ -10,17 +10,17 @@ from lxml import etree
 
 from mlc_service.problems import Problem
 
+# files in the wild have either protocol, whatever the standard says
 NAMESPACES = frozenset(
-    [
-        "http://www.omg.org/spec/DMN/20151101/dmn.xsd",
-        "http://www.omg.org/spec/DMN/20180521/MODEL/",
-        "https://www.omg.org/spec/DMN/20180521/MODEL/",
-        "https://www.omg.org/spec/DMN/20191111/MODEL/",
-        "http://www.omg.org/spec/DMN/20191111/MODEL/",
-        "https://www.omg.org/spec/DMN/20211108/MODEL/",
-        "https://www.omg.org/spec/DMN/20230324/MODEL/",
-    ]
+    f"{protocol}://www.omg.org/spec/DMN/{rest}"
+    for protocol in ("http", "https")
+    for rest in (
+        *("20151101/dmn.xsd", "20151101/dmn11.xsd"),
+        *("20180521/MODEL/", "20191111/MODEL/", "20211108/MODEL/", "20230324/MODEL/"),
+    )
 )
+# of those, what Camunda 7 reads: DMN 1.1 to 1.3
+CAMUNDA_VERSIONS = ("20151101", "20180521", "20191111")
 CAMUNDA = "http://camunda.org/schema/1.0/dmn"
 Element = etree._Element
 _NOTHING_LEFT = ("no element found", "unclosed token", "partial character", "unclosed CDATA section")

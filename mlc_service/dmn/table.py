@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
 from typing import Any
 
-from mlc_service.dmn.coercion import CannotCoerce, coerce, plain_as
+from mlc_service.dmn.coercion import CannotCoerce, Declared, coerce, local_name, plain_as
 from mlc_service.dmn.feel import Scope, arithmetic, compare, to_plain
+from mlc_service.dmn.index import RuleIndex
 from mlc_service.dmn.languages import EvaluationFailed, Expression, Tests
-from mlc_service.dmn.results import DecisionError
+from mlc_service.dmn.outcome import Account, Outcome
+from mlc_service.dmn.results import DecisionError, InputValue, OutputValue
 
 HIT_POLICIES = ("UNIQUE", "ANY", "FIRST", "PRIORITY", "RULE ORDER", "OUTPUT ORDER", "COLLECT")
 AGGREGATIONS = ("SUM", "MIN", "MAX", "COUNT")
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Input:
 
     label: str
     expression: Expression
-    type_ref: str | None
+    type_ref: Declared
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,10 @@ class Output:
 
     name: str
     label: str
-    type_ref: str | None
+    type_ref: Declared
     ranking: tuple[Any, ...] = ()
     default: Expression | None = None
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +55,6 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What decision logic answers: plain rows, and as FEEL values what a requiring decision sees."""
-
-    rows: list[Row]
-    value: Any
-    bindings: Mapping[str, Any]
-    matched_rules: list[str]
-    inputs: Mapping[str, Any]
-    hit_policy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class DecisionTable:
     decision: str
     hit_policy: str
@@ -71,6 +62,7 @@ class DecisionTable:
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
     rules: tuple[Rule, ...]
+    index: RuleIndex
 
     def evaluate(self, scope: Scope) -> Outcome:
         """The rows of the rules that hold, as the hit policy wants them. Raises DecisionError."""
@@ -90,6 +82,34 @@ class DecisionTable:
             matched_rules=[rule.id for rule in matched],
             inputs={column.label: to_plain(value) for column, value in zip(self.inputs, values, strict=True)},
             hit_policy=self.hit_policy,
+            account=lambda: self._account(values, matched, answers, rows),
+        )
+
+    def _account(
+        self, values: list[Any], matched: list[Rule], answers: list[list[Any]], rows: list[list[Any]]
+    ) -> Account:
+        ruled: list[Rule | None] = [*matched] or [None] * len(answers)
+        return Account(
+            inputs=tuple(
+                InputValue(
+                    column.id, column.label, local_name(column.type_ref) or None, plain_as(value, column.type_ref)
+                )
+                for column, value in zip(self.inputs, values, strict=True)
+            ),
+            outputs=tuple(
+                OutputValue(
+                    clause_id=out.id,
+                    clause_name=out.label,
+                    rule_id=None if rule is None else rule.id,
+                    rule_order=None if rule is None else order,
+                    variable_name=out.name,
+                    type_name=local_name(out.type_ref) or None,
+                    value=plain_as(value, out.type_ref),
+                )
+                for order, (rule, row) in enumerate(zip(ruled, answers, strict=True), 1)
+                for out, value in zip(self.outputs, row, strict=True)
+            ),
+            collected=None if self.aggregation is None else to_plain(rows[0][0]),
         )
 
     def _input(self, column: Input, scope: Scope) -> Any:
@@ -101,17 +121,17 @@ class DecisionTable:
     def _matching(self, values: list[Any], scope: Scope) -> list[Rule]:
         first_only = self.hit_policy == "FIRST"
         matched = []
-        for rule in self.rules:
-            if self._holds(rule, values, scope):
-                matched.append(rule)
+        for at, cells in self.index.candidates(values):
+            if not cells or self._hold(cells, self.rules[at], values, scope):
+                matched.append(self.rules[at])
                 if first_only:
                     break
         return matched
 
-    def _holds(self, rule: Rule, values: list[Any], scope: Scope) -> bool:
+    def _hold(self, cells: list[tuple[int, Tests]], rule: Rule, values: list[Any], scope: Scope) -> bool:
         column = 0
         try:
-            for column, tests in rule.tests:
+            for column, tests in cells:
                 if not tests.hold(values[column], scope):
                     return False
         except EvaluationFailed as error:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .effects import VariableDeleted, VariableWritten
+from .ids import derived_id
 from .values import TypedValue, as_variable, expression_value, plain
 
 if TYPE_CHECKING:
@@ -139,8 +140,16 @@ class ExecutionView:
         "setVariable": "set_variable",
         "setVariableLocal": "set_variable_local",
         "removeVariable": "remove_variable",
+        "hasVariableLocal": "has_variable_local",
+        "hasVariables": "has_variables",
         "getVariables": "get_variables",
+        "getVariablesLocal": "get_variables_local",
+        "getVariableNames": "get_variable_names",
+        "setVariables": "set_variables",
+        "removeVariables": "remove_variables",
         "variables": "variables",
+        "activityInstanceId": "activity_instance_id",
+        "getActivityInstanceId": "get_activity_instance_id",
         "id": "id",
         "getId": "get_id",
         "processInstanceId": "process_instance_id",
@@ -170,6 +179,27 @@ class ExecutionView:
     def has_variable(self, name: str) -> bool:
         return find(self._token, name) is not None
 
+    def has_variable_local(self, name: str) -> bool:
+        return name in self._token.data
+
+    def has_variables(self) -> bool:
+        return bool(visible(self._token))
+
+    def get_variables_local(self) -> dict[str, Any]:
+        return {name: plain(value) for name, value in self._token.data.items()}
+
+    def get_variable_names(self) -> list[str]:
+        return sorted(visible(self._token))
+
+    def set_variables(self, values: Mapping[str, Any]) -> None:
+        write_all(self._token, values)
+
+    def remove_variables(self, names: Iterable[str]) -> None:
+        remove(self._token, list(names))
+
+    def get_activity_instance_id(self) -> str:
+        return self.activity_instance_id
+
     def set_variable(self, name: str, value: Any) -> None:
         write(self._token, name, value)
 
@@ -193,6 +223,10 @@ class ExecutionView:
     @property
     def process_instance_id(self) -> str:
         return str(self._token.workflow.instance_id)
+
+    @property
+    def activity_instance_id(self) -> str:
+        return derived_id(self.id, self._token.id)
 
     @property
     def process_definition_id(self) -> str | None:

@@ -13,7 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 from mlc_service.language.errors import ExpressionError
+from mlc_service.language.juel_budget import allowance
 from mlc_service.language.juel_evaluate import Closure, Compiler
+from mlc_service.language.juel_methods import handed_on
 from mlc_service.language.juel_parse import parse
 from mlc_service.language.juel_values import CannotCoerce
 
@@ -43,6 +45,10 @@ class Expression:
             self._closure = parts[0]
         else:
             self._closure = compiler.text_of(parts)
+        if compiler.makes_nodes:
+            self._closure = _handing_on(self._closure)
+        if compiler.may_be_slow:
+            self._closure = _within_its_time(self._closure)
         self.names = frozenset(compiler.names)
 
     def evaluate(self, names: Mapping[str, Any]) -> Any:
@@ -54,14 +60,26 @@ class Expression:
         try:
             return self._closure(names)
         except CannotCoerce as error:
-            message = f"Error while evaluating expression: {self.text}. Cause: {error}"
+            message = f"Error while evaluating expression: {self.text[:500]}. Cause: {error}"
             raise ExpressionError(message, self.text, 1) from None
         except RecursionError:
-            message = f"Error while evaluating expression: {self.text}. Cause: nested too deeply"
+            message = f"Error while evaluating expression: {self.text[:500]}. Cause: nested too deeply"
             raise ExpressionError(message, self.text, 1) from None
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
+
+
+def _handing_on(closure: Closure) -> Closure:
+    return lambda names: handed_on(closure(names))
+
+
+def _within_its_time(closure: Closure) -> Closure:
+    def evaluated(names: Mapping[str, Any]) -> Any:
+        with allowance():
+            return closure(names)
+
+    return evaluated
 
 
 @lru_cache(maxsize=4096)

@@ -2,6 +2,7 @@
 
 Left out, as in Camunda 7: lambdas, assignment, `;`, `+=`, collection literals, statics, `instanceof`. Function
 prefixes (`ns:f()`) are not known either: none of Camunda's own functions has one, and `a ? b:f()` stays readable.
+A method's name may be worked out too: `a['m']()`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlc_service.language.errors import ExpressionError
+from mlc_service.language.juel_hints import static_member
 
 MAX_LENGTH = 20_000
 MAX_DEPTH = 120  # one Python frame per level when evaluated, far below the interpreter's own limit
@@ -34,6 +36,14 @@ _STRENGTH = {
     "+": 6, "-": 6, "*": 7, "/": 7, "%": 7, ".": 9, "[": 9,
 }  # fmt: skip
 _PREFIX_STRENGTH = 8
+_NEW = re.compile(r"\bnew\s+([\w.]+)")
+_MEANT = {
+    "=": "compare with ==; an expression cannot assign",
+    "&": "and is && or the word and",
+    "|": "or is || or the word or",
+    ";": "there is one value to an expression",
+    **dict.fromkeys("‘’“”„«»", "write texts between straight quotes, ' or \""),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ class Member(Node):
 @dataclass(frozen=True, slots=True)
 class MethodCall(Node):
     base: Node
-    method: str
+    method: Node
     arguments: tuple[Node, ...]
     source: str
 
@@ -174,7 +184,9 @@ class _Reader:
             if found is None:
                 if position >= len(self.text):
                     return _Token("end", None, position + 1, position)
-                raise self._syntax(f"encountered invalid character '{self.text[position]}'", position + 1)
+                char = self.text[position]
+                meant = f" ({_MEANT[char]})" if char in _MEANT else ""
+                raise self._syntax(f"encountered invalid character '{char}'{meant}", position + 1)
             if found.lastgroup != "space":
                 break
             position = found.end()
@@ -216,7 +228,9 @@ class _Reader:
     def _unexpected(self, expected: str) -> ExpressionError:
         token = self.token
         shown = "the end of the text" if token.kind == "end" else f"'{token.value}'"
-        return self._syntax(f"encountered {shown}, expected {expected}", token.at)
+        made = _NEW.search(self.text)
+        meant = static_member(self.text, made.group(1).rpartition(".")[2], token.at) if made else ""
+        return self._syntax(f"encountered {shown}, expected {expected}" + (f"; {meant}" if meant else ""), token.at)
 
     def _expect(self, sign: str) -> None:
         if not self._is(sign):
@@ -261,6 +275,9 @@ class _Reader:
         if operator == "[":
             key = self._expression(0)
             self._expect("]")
+            if self._is("("):
+                arguments = self._arguments()
+                return MethodCall(at, self._deeper(at, left, key, *arguments), left, key, arguments, source)
             return Member(at, self._deeper(at, left, key), left, key, source)
         if operator == "?":
             yes = self._expression(0)
@@ -277,10 +294,10 @@ class _Reader:
         if self.token.kind != "word":
             raise self._unexpected("a name")
         word = self._advance()
+        key = Constant(word.at, 1, word.value)
         if self._is("("):
             arguments = self._arguments()
-            return MethodCall(word.at, self._deeper(word.at, base, *arguments), base, word.value, arguments, source)
-        key = Constant(word.at, 1, word.value)
+            return MethodCall(word.at, self._deeper(word.at, base, *arguments), base, key, arguments, source)
         return Member(word.at, self._deeper(word.at, base), base, key, source)
 
     def _arguments(self) -> tuple[Node, ...]:

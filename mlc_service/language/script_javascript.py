@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -22,48 +23,73 @@ _AT_LINE = re.compile(r"<input>:(\d+):\d+")
 
 # Variables are properties of the global object, so a bare name reads them. setVariable refreshes the bare name unless
 # the script has given it a value of its own: Camunda's bindings look through to the scope in the same way.
-_HARNESS = """
-(function () {
-  const parse = JSON.parse, write = JSON.stringify, own = Object.hasOwn, top = globalThis;
-  const freeze = Object.freeze, assign = Object.assign, create = Object.create, is = Object.is;
-  return function (variablesText, factsText) {
-    const variables = assign(create(null), parse(variablesText)), facts = parse(factsText);
-    const written = create(null), removed = create(null), shown = create(null);
-    const show = function (name) {
-      if (name === 'execution' || (own(top, name) && !(name in shown))) return;
-      if (name in shown && !(own(top, name) && is(top[name], shown[name]))) return;
-      shown[name] = top[name] = variables[name];
-    };
-    for (const name in variables) show(name);
-    const execution = {
-      getVariable: function (name) { return name in variables ? variables[name] : null; },
-      hasVariable: function (name) { return name in variables; },
-      getVariables: function () { return assign({}, variables); },
-      setVariable: function (name, value) {
-        name = '' + name;
-        variables[name] = written[name] = value === undefined ? null : value;
-        delete removed[name];
-        show(name);
-      },
-      removeVariable: function (name) {
-        name = '' + name;
-        delete variables[name];
-        delete written[name];
-        removed[name] = true;
-        if (name in shown && own(top, name) && is(top[name], shown[name])) delete top[name];
-      },
-    };
-    for (const fact in facts) {
-      execution[fact] = facts[fact];
-      execution['get' + fact[0].toUpperCase() + fact.slice(1)] = function () { return facts[fact]; };
-    }
-    top.execution = freeze(execution);
-    return function (result) {
-      return write({ result: typeof result === 'function' ? null : result, written: written, removed: removed });
-    };
-  };
-})()
+# Reading these lines costs as much as most scripts, so each script gets only those that it can need.
+_BEGIN = """(function () {
+const write = JSON.stringify, own = Object.hasOwn, top = globalThis, assign = Object.assign, is = Object.is;
+return function (variablesText, factsText) {
+const variables = assign(Object.create(null), JSON.parse(variablesText));
+const written = Object.create(null), removed = Object.create(null);
 """
+_SHOWN_ONCE = "for (const name in variables) if (name !== 'execution' && !own(top, name)) top[name] = variables[name];"
+_SHOWN_AGAIN = """const shown = Object.create(null);
+const show = function (name) {
+if (name === 'execution' || (own(top, name) && !(name in shown))) return;
+if (name in shown && !(own(top, name) && is(top[name], shown[name]))) return;
+shown[name] = top[name] = variables[name];
+};
+for (const name in variables) show(name);
+"""
+_METHODS = {
+    "getVariable": "function (name) { return name in variables ? variables[name] : null; }",
+    "hasVariable": "function (name) { return name in variables; }",
+    "getVariables": "function () { return assign({}, variables); }",
+    "setVariable": """function (name, value) {
+name = '' + name;
+variables[name] = written[name] = value === undefined ? null : value;
+delete removed[name];
+show(name);
+}""",
+    "removeVariable": """function (name) {
+name = '' + name;
+delete variables[name];
+delete written[name];
+removed[name] = true;
+if (name in shown && own(top, name) && is(top[name], shown[name])) delete top[name];
+}""",
+}
+_FACTS = """const facts = JSON.parse(factsText);
+for (const fact in facts) {
+execution[fact] = facts[fact];
+execution['get' + fact[0].toUpperCase() + fact.slice(1)] = function () { return facts[fact]; };
+}
+"""
+_END = """return function (result) {
+return write({ result: typeof result === 'function' ? null : result, written: written, removed: removed });
+};
+};
+})()"""
+# a script that reaches `execution` in another way than `execution.name` gets everything
+_ROUNDABOUT = re.compile(r"\\|\beval\b|\bFunction\b|\bglobalThis\b|\bthis\b|\bexecution\b(?!\s*\.\s*[A-Za-z])")
+
+
+@lru_cache(maxsize=1024)
+def _harness(source: str) -> str:
+    """What surrounds the script: its variables, and as much of `execution` as it can name."""
+    everything = _ROUNDABOUT.search(source) is not None
+    methods = {name: text for name, text in _METHODS.items() if everything or name in source}
+    writes = "setVariable" in methods or "removeVariable" in methods
+    parts = [_BEGIN, _SHOWN_AGAIN if writes else _SHOWN_ONCE]
+    if everything or "execution" in source:
+        parts.append("const execution = {" + ",\n".join(f"{name}: {text}" for name, text in methods.items()) + "};\n")
+        if _named_facts(source):
+            parts.append(_FACTS)
+        parts.append("top.execution = Object.freeze(execution);\n")
+    return "".join([*parts, _END])
+
+
+def _named_facts(source: str) -> list[str]:
+    everything = _ROUNDABOUT.search(source) is not None
+    return [fact for fact in FACTS if everything or fact[1:] in source]
 
 
 class _Interrupted(Exception):
@@ -73,7 +99,7 @@ class _Interrupted(Exception):
 def run(source: str, variables: Mapping[str, Any], facts: Mapping[str, Any], limits: ScriptLimits) -> ScriptOutcome:
     """The outcome of one run in an interpreter of its own. Raises ScriptError."""
     given = _json(dict(variables))
-    known = _json({fact: facts.get(fact) for fact in FACTS if fact[1:] in source})
+    known = _json({fact: facts.get(fact) for fact in _named_facts(source)})
     allowed = limits.deadline_seconds
     started = time.monotonic()
     while True:
@@ -113,7 +139,7 @@ def _context(seconds: float, memory_bytes: int) -> Any:
 def _run_once(source: str, variables: str, facts: str, seconds: float, memory_bytes: int) -> str:
     try:
         context = _context(seconds, memory_bytes)
-        finish = context.eval(_HARNESS)(variables, facts)
+        finish = context.eval(_harness(source))(variables, facts)
         return str(finish(_value_of(context, source)))
     except quickjs.StackOverflow:
         raise ScriptError("the script calls itself too deeply") from None

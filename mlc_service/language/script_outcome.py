@@ -23,6 +23,7 @@ FACTS = (
     "tenantId",
 )
 _DEEPEST = 100
+_SMALL = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,28 @@ def storable(value: Any, budget: int = 1_000_000) -> Any:
     """
     if value is None or type(value) in _SIMPLE:
         return value
-    return _Copy(budget).of(value, 0)
+    try:
+        return _Copy(min(budget, _SMALL)).of(value, 0)
+    except TooLarge:
+        # worth a look before more is copied: what shares much is measured in no time, and takes for ever to write out
+        if _parts(value, {}, 0) > budget:
+            raise TooLarge("the value is too large") from None
+        return _Copy(budget).of(value, 0)
+
+
+def _parts(value: Any, known: dict[int, int], depth: int) -> int:
+    """How many parts the value has written out; each container is counted once, however often it is met."""
+    if depth > _DEEPEST:
+        raise TooLarge(f"the value is nested deeper than {_DEEPEST} levels")
+    if isinstance(value, str):
+        return 1 + (len(value) >> 4)
+    if not isinstance(value, list | tuple | set | frozenset | Mapping):
+        return 1
+    found = known.get(id(value))
+    if found is None:
+        items = value.values() if isinstance(value, Mapping) else value
+        found = known[id(value)] = 1 + sum(_parts(item, known, depth + 1) for item in items)
+    return found
 
 
 _SIMPLE = frozenset({bool, int})

@@ -15,15 +15,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import orjson
 import pydantic_monty as monty
 
 from mlc_service.language.errors import ScriptError
 from mlc_service.language.script_outcome import FACTS, ScriptLimits, ScriptOutcome, outcome
+from mlc_service.language.script_python_host import start_host
 from mlc_service.language.script_quick import QuickScript, quick
 from mlc_service.language.script_quick_values import Unfit
+from mlc_service.language.script_workers import NoWorker, WorkerFailed, WorkerPool, outcome_of, request_line
 
 _LONGEST_SOURCE = 200_000
 _PRINTED_BYTES = 64 * 1024
+_HOST_SECONDS = 5.0
 
 # each method stands alone, so that a script pays only for those it names
 _METHODS = {
@@ -64,9 +68,10 @@ class _Prepared:
 class PythonScripts:
     """Runs Python scripts; its worker processes start with the first script that needs one."""
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int = 2) -> None:
         self._lock = threading.Lock()
         self._pool: monty.Monty | None = None
+        self._hosts = WorkerPool(start_host, workers)
 
     def run(
         self, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any], limits: ScriptLimits
@@ -78,6 +83,8 @@ class PythonScripts:
                 return prepared.quick.run(variables)
             except Unfit:
                 pass
+        if not _process.is_this_one():
+            return self._run_in_host(source, variables, facts, limits)
         return self._run_in_sandbox(prepared, variables, facts, limits)
 
     def run_in_sandbox(
@@ -88,8 +95,11 @@ class PythonScripts:
 
     def close(self) -> None:
         """No worker process of this object is left."""
+        self._hosts.close()
+        if not _process.is_this_one():
+            return
         with self._lock:
-            if self._pool is not None and _process.is_this_one():
+            if self._pool is not None:
                 self._pool.__exit__(None, None, None)
                 self._pool = None
 
@@ -118,12 +128,28 @@ class PythonScripts:
                 return outcome(result, {str(name): value for name, value in written.items()}, removed)
         raise ScriptError("the script overwrote the journal of its variables")
 
+    def _run_in_host(
+        self, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any], limits: ScriptLimits
+    ) -> ScriptOutcome:
+        """As in the sandbox, which another process holds for this one."""
+        request = {
+            "source": source,
+            "variables": dict(variables),
+            "facts": {fact: facts.get(fact) for fact in FACTS},
+            "seconds": limits.deadline_seconds,
+            "memory": limits.memory_bytes,
+        }
+        line = request_line(request)
+        try:
+            with self._hosts.lease() as lease:
+                return outcome_of(orjson.loads(lease.worker.ask(line, limits.deadline_seconds + _HOST_SECONDS)))
+        except WorkerFailed as failed:
+            raise ScriptError(f"the script {failed} and was stopped") from None
+        except NoWorker as none:
+            raise ScriptError(str(none)) from None
+
     def _workers(self) -> monty.Monty:
         with self._lock:
-            if not _process.is_this_one():
-                raise ScriptError(
-                    "this process was forked from one that had already run Python scripts, and cannot run any itself"
-                )
             if self._pool is None:
                 self._pool = monty.Monty(min_processes=1).__enter__()
             return self._pool
@@ -132,8 +158,8 @@ class PythonScripts:
 class _Process:
     """The process that monty's threads live in: the first to use it.
 
-    They do not survive a fork, and monty would wait for them for ever. A pre-forking server is safe as long as its
-    parent runs no script.
+    They do not survive a fork, and monty would wait for them for ever. So a child of a process that has run scripts
+    has them run by a fresh process (`script_python_host.py`); its siblings before the first script need none.
     """
 
     def __init__(self) -> None:

@@ -73,9 +73,11 @@ def deploy(unit: UnitOfWork, around: Surroundings, command: Deploy) -> Deployed:
                 return Deployed(latest, is_new=False)
             if command.changed_only:
                 files = changed
-    processes = _read(
-        files, _BPMN, lambda content, name: parse_bpmn(content, name, around.known_delegates, files.get), "process"
-    )
+
+    def processes_of(content: bytes, name: str) -> list[Definition]:
+        return parse_bpmn(content, name, around.known_delegates, files.get, around.scripts)
+
+    processes = _read(files, _BPMN, processes_of, "process")
     decisions = _read(files, _DMN, parse_dmn, "decision")
     now = around.clock.now()
     deployment = DeploymentRow(new_id(now), command.name, command.source, now)

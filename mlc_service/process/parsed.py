@@ -9,6 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from mlc_service.dmn import Decision, parse_dmn
 from mlc_service.engine import Definition, parse_bpmn
+from mlc_service.language import ScriptError
 from mlc_service.store.rows import DecisionDefinitionRow, ProcessDefinitionRow
 from mlc_service.store.units import UnitOfWork
 
@@ -22,6 +23,16 @@ class AnyDelegate:
 
     def __contains__(self, name: object) -> bool:
         return True
+
+
+class AnyLanguage:
+    """Lets every script pass: what was deployed stays loadable where its language is gone; running it will say so."""
+
+    def why_unsupported(self, language: str) -> str | None:  # noqa: ARG002
+        return None
+
+    def check(self, language: str, source: str) -> ScriptError | None:  # noqa: ARG002
+        return None
 
 
 class _Kept(Generic[T]):
@@ -84,5 +95,5 @@ def _read(unit: UnitOfWork, row: ProcessDefinitionRow) -> KnownDefinition:
         found = [one for one in unit.deployments.resource_list(row.deployment_id) if one.name == name]
         return unit.deployments.resource(row.deployment_id, name).content if found else None
 
-    definitions = parse_bpmn(file.content, file.name, AnyDelegate(), beside)
+    definitions = parse_bpmn(file.content, file.name, AnyDelegate(), beside, AnyLanguage())
     return KnownDefinition(row, next(one for one in definitions if one.key == row.key))

@@ -7,9 +7,10 @@ from typing import Any, Generic, TypeVar
 
 from mlc_service.dmn.feel import range_text as range_text  # declares range()
 from mlc_service.dmn.feel.compiler import Test, compile_node, compile_tests
-from mlc_service.dmn.feel.parser import parse_expression, parse_tests
+from mlc_service.dmn.feel.parser import Types, parse_expression, parse_tests
 from mlc_service.dmn.feel.scanner import FeelSyntaxError, ambiguous_names
 from mlc_service.dmn.feel.scope import Evaluate, Run, Scope
+from mlc_service.dmn.feel.tree import UnaryTests
 from mlc_service.dmn.feel.values import EvaluationLimit, to_feel, to_plain
 
 __all__ = [
@@ -55,6 +56,9 @@ class _Readings(Generic[_Compiled]):
                 self._readings[present] = found
         return found
 
+    def parsed(self, types: Types | None) -> tuple[UnaryTests, frozenset[str]] | None:
+        return None if self._ambiguous else (parse_tests(self.text, self._known, types), self._known)
+
     def _read(self, names: frozenset[str]) -> _Compiled:
         try:
             return self._compile(self.text, self._known | names)
@@ -67,10 +71,10 @@ class Expression:
 
     __slots__ = ("_readings", "text")
 
-    def __init__(self, text: str, known: Iterable[str], *, strict: bool) -> None:
+    def __init__(self, text: str, known: Iterable[str], types: Types | None, *, strict: bool) -> None:
         self.text = text
         self._readings: _Readings[Evaluate] = _Readings(
-            text, known, lambda text, names: compile_node(parse_expression(text, names, strict=strict))
+            text, known, lambda text, names: compile_node(parse_expression(text, names, strict=strict, types=types))
         )
 
     def value(self, scope: Scope) -> Any:
@@ -84,14 +88,19 @@ class Expression:
 class Tests:
     """The unary tests of one input cell."""
 
-    __slots__ = ("_readings", "text")
+    __slots__ = ("_readings", "_types", "text")
     __test__ = False  # not a test class, whatever pytest thinks of the name
 
-    def __init__(self, text: str, known: Iterable[str]) -> None:
+    def __init__(self, text: str, known: Iterable[str], types: Types | None) -> None:
         self.text = text
+        self._types = types
         self._readings: _Readings[Test | None] = _Readings(
-            text, known, lambda text, names: compile_tests(parse_tests(text, names))
+            text, known, lambda text, names: compile_tests(parse_tests(text, names, types))
         )
+
+    def parsed(self) -> tuple[UnaryTests, frozenset[str]] | None:
+        """The syntax tree and the names it was read with; None if the variables at hand decide how it is read."""
+        return self._readings.parsed(self._types)
 
     def hold(self, value: Any, scope: Scope) -> bool:
         """Whether the FEEL value passes. A null compared with anything does not. Raises EvaluationLimit."""
@@ -102,17 +111,19 @@ class Tests:
             raise EvaluationLimit(_explain(error)) from None
 
 
-def expression(text: str, known: Iterable[str] = (), *, strict: bool = False) -> Expression:
+def expression(text: str, known: Iterable[str] = (), *, strict: bool = False, types: Types | None = None) -> Expression:
     """The compiled expression; `known` are names that may hold operators or keywords. Raises FeelSyntaxError.
+
+    `types` are those a file declares, for `instance of` and for the parameters of functions.
 
     What is FEEL but can only ever be null (a date that does not exist, a key twice) raises as well if `strict`.
     """
-    return Expression(text, known, strict=strict)
+    return Expression(text, known, types, strict=strict)
 
 
-def unary_tests(text: str, known: Iterable[str] = ()) -> Tests:
+def unary_tests(text: str, known: Iterable[str] = (), types: Types | None = None) -> Tests:
     """The compiled input cell; nothing or `-` passes every value. Strict. Raises FeelSyntaxError."""
-    return Tests(text, known)
+    return Tests(text, known, types)
 
 
 def _explain(error: Exception) -> str:

@@ -127,7 +127,8 @@ def divide(left: Any, right: Any) -> Any:
 
 def power(left: Any, right: Any) -> Any:
     if isinstance(left, Decimal) and isinstance(right, Decimal):
-        return finite(NUMBERS.power(left, right))
+        # decimal arithmetic leaves 0 ** 0 undefined; Java's and JavaScript's engines agree on 1
+        return finite(NUMBERS.power(left, right)) if right else Decimal(1)
     return None
 
 

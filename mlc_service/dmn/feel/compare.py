@@ -29,7 +29,8 @@ def equal(left: Any, right: Any) -> bool | None:
         return left.keys() == right.keys() and all(equal(item, right[key]) is True for key, item in left.items())
     if isinstance(left, Range) and isinstance(right, Range):
         return (
-            left.low_included == right.low_included
+            left.only == right.only
+            and left.low_included == right.low_included
             and left.high_included == right.high_included
             and equal(left.low, right.low) is True
             and equal(left.high, right.high) is True

@@ -7,10 +7,11 @@ from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
 from mlc_service.dmn.feel import arithmetic, compare, loops, tree
+from mlc_service.dmn.feel.external import external
 from mlc_service.dmn.feel.functions import FUNCTIONS, invoke
 from mlc_service.dmn.feel.properties import property_of
 from mlc_service.dmn.feel.scope import Evaluate, Scope
-from mlc_service.dmn.feel.types import coerced, conforms
+from mlc_service.dmn.feel.types import coerced, conforms, type_of
 from mlc_service.dmn.feel.values import Function, Range
 
 Test = Callable[[Any, Scope], bool | None]
@@ -153,7 +154,7 @@ def _operator_test(node: tree.OperatorTest) -> Evaluate:
     # `=5` and `!=5` inside a list: a range of one value, or nothing FEEL has a value for
     end = compile_node(node.end)
     if node.operator == "=":
-        return lambda scope: Range(value := end(scope), value)
+        return lambda scope: Range(value := end(scope), value, only=True)
     return lambda _: None
 
 
@@ -168,7 +169,7 @@ def _range(node: tree.RangeOf) -> Evaluate:
         # an end that is written but null makes the range null, else a missing limit would let everything pass
         if (low and start is None) or (high and end is None):
             return None
-        if low and high and (compare.order(start, end) or 0) > 0:
+        if low and high and compare.order(start, end) not in (-1, 0):
             return None
         return Range(start, end, low_included, high_included)
 
@@ -256,7 +257,8 @@ def _quantified(node: tree.Quantified) -> Evaluate:
 
 def _function(node: tree.FunctionOf) -> Evaluate:
     parameters, body = node.parameters, compile_node(node.body)
-    names = tuple(name for name, _ in parameters)
+    names, types = tuple(name for name, _ in parameters), tuple(declared for _, declared in parameters)
+    result = type_of(node.body)
 
     def evaluate(scope: Scope) -> Function:
         def call(arguments: list[Any]) -> Any:
@@ -267,9 +269,14 @@ def _function(node: tree.FunctionOf) -> Evaluate:
                     return None
             return body(scope.inside(values))
 
-        return Function("", names, call)
+        return Function("", names, call, types, result)
 
     return evaluate
+
+
+def _external(node: tree.External) -> Evaluate:
+    mapping = compile_node(node.mapping)
+    return lambda scope: external(mapping(scope), node.parameters)
 
 
 def _instance_of(node: tree.InstanceOf) -> Evaluate:
@@ -308,5 +315,6 @@ _COMPILERS: dict[type, Callable[..., Evaluate]] = {
     tree.Steps: _steps,
     tree.Quantified: _quantified,
     tree.FunctionOf: _function,
+    tree.External: _external,
     tree.InstanceOf: _instance_of,
 }

@@ -13,8 +13,11 @@ from mlc_service.dmn.feel.values import Range, is_whole
 Loops = list[tuple[str, Evaluate]]
 
 
-def filter_by(source: Evaluate, condition: Evaluate, *, indexed: bool = False) -> Evaluate:
-    """The items for which the condition holds, or the one at the position that it gives; `indexed` if it only can."""
+def filter_by(source: Evaluate, condition: Evaluate, *, indexed: bool = False, strict: bool = False) -> Evaluate:
+    """The items for which the condition holds, or the one at the position that it gives; `indexed` if it only can.
+
+    `strict`, as boxed filters are: null if the condition is neither true nor false nor a position.
+    """
 
     def evaluate(scope: Scope) -> Any:
         found = source(scope)
@@ -33,6 +36,8 @@ def filter_by(source: Evaluate, condition: Evaluate, *, indexed: bool = False) -
                 return _item(items, answer)
             if answer is True:
                 kept.append(item)
+            elif strict and not isinstance(answer, bool):
+                return None
         return kept
 
     return evaluate
@@ -62,8 +67,9 @@ def for_each(loops: Loops, body: Evaluate) -> Evaluate:
     return evaluate
 
 
-def quantify(loops: Loops, condition: Evaluate, *, every: bool) -> Evaluate:
-    """Whether the condition holds in every turn, or in some."""
+def quantify(loops: Loops, condition: Evaluate, *, every: bool, strict: bool = False) -> Evaluate:
+    """Whether the condition holds in every turn, or in some; `strict`, as boxed ones are, looks at all turns and is
+    null if it is anywhere neither true nor false."""
     start, join = (True, compare.both) if every else (False, compare.either)
 
     def evaluate(scope: Scope) -> bool | None:
@@ -71,8 +77,11 @@ def quantify(loops: Loops, condition: Evaluate, *, every: bool) -> Evaluate:
         for turn in _turns(loops, scope, {}):
             if turn is None:
                 return None
-            answer = join(answer, condition(turn))
-            if answer is (not start):
+            held = condition(turn)
+            if strict and not isinstance(held, bool):
+                return None
+            answer = join(answer, held)
+            if answer is (not start) and not strict:
                 return answer
         return answer
 

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mlc_service.dmn.feel import times, tree
 from mlc_service.dmn.feel.scanner import FeelSyntaxError, Scanner, Token, unescape
 from mlc_service.dmn.feel.tree import Node
 
-_MAX_DEPTH = 40
+Types = Mapping[str, tree.TypeOf]
+MAX_DEPTH = 40
 _TEST_OPERATORS = ("<", "<=", ">", ">=", "=", "!=")
 _KEY = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|([^\s\d"{}\[\](),:;<>=!@][^"{}\[\](),:;<>=!@]*?))\s*:')
 _PARAMETER = re.compile(r"\s*([^\W\d][\w\s]*?)\s*:", re.ASCII)
 
 
-def parse_expression(text: str, known: Iterable[str] = (), *, strict: bool = False) -> Node:
-    """The tree of an expression. Raises FeelSyntaxError with the place."""
-    parser = _Parser(text, known, strict)
+def parse_expression(text: str, known: Iterable[str] = (), *, strict: bool = False, types: Types | None = None) -> Node:
+    """The tree of an expression. Raises FeelSyntaxError with the place.
+
+    `types` are those that the file declares, by the name that stands behind `instance of`.
+    """
+    parser = _Parser(text, known, strict, types or {})
     node = parser.expression()
     parser.expect_end()
     return node
 
 
-def parse_tests(text: str, known: Iterable[str] = ()) -> tree.UnaryTests:
+def parse_type(text: str) -> tree.TypeOf:
+    """The type written as `list<number>` and the like. Raises FeelSyntaxError."""
+    parser = _Parser(text, (), True, {})
+    found = parser.type_of()
+    parser.expect_end()
+    return found
+
+
+def parse_tests(text: str, known: Iterable[str] = (), types: Types | None = None) -> tree.UnaryTests:
     """The tree of a decision table's input cell: `-` or nothing, tests with commas between, or `not(tests)`."""
     if text.strip() in ("", "-"):
         return tree.UnaryTests(())
-    parser = _Parser(text, known, strict=True)
+    parser = _Parser(text, known, True, types or {})
     negated = parser.negated_tests()
     if negated is not None:
         return tree.UnaryTests(negated, negated=True)
@@ -37,9 +49,10 @@ def parse_tests(text: str, known: Iterable[str] = ()) -> tree.UnaryTests:
 
 
 class _Parser:
-    def __init__(self, text: str, known: Iterable[str], strict: bool) -> None:
+    def __init__(self, text: str, known: Iterable[str], strict: bool, types: Types) -> None:
         self._scanner = Scanner(text, known)
         self._strict = strict
+        self._types = types
         self._depth = 0
         self._token: Token = self._scanner.read(0)
 
@@ -103,8 +116,8 @@ class _Parser:
 
     def expression(self) -> Node:
         self._depth += 1
-        if self._depth > _MAX_DEPTH:
-            raise FeelSyntaxError(f"nested more than {_MAX_DEPTH} deep", self._token.start)
+        if self._depth > MAX_DEPTH:
+            raise FeelSyntaxError(f"nested more than {MAX_DEPTH} deep", self._token.start)
         try:
             if self._accept("if"):
                 return self._if()
@@ -205,14 +218,14 @@ class _Parser:
         minuses = 0
         while self._accept("-"):
             minuses += 1
-        if minuses > _MAX_DEPTH:
-            raise FeelSyntaxError(f"more than {_MAX_DEPTH} signs", self._token.start)
+        if minuses > MAX_DEPTH:
+            raise FeelSyntaxError(f"more than {MAX_DEPTH} signs", self._token.start)
         node = self._postfix(filters)
         for _ in range(minuses):
             node = tree.Negative(node)
         while self._accept("instance"):
             self._of()
-            node = tree.InstanceOf(node, self._type())
+            node = tree.InstanceOf(node, self.type_of())
         return node
 
     def _of(self) -> None:
@@ -230,7 +243,7 @@ class _Parser:
                 if self._token.kind not in ("name", "keyword"):
                     raise self._unexpected("a name")
                 node = tree.Path(node, self._take().text)
-            elif filters and self._accept("["):
+            elif (filters or self._opens_filter()) and self._accept("["):
                 condition = self.expression()
                 self._expect("]")
                 node = tree.Filter(node, condition)
@@ -238,6 +251,14 @@ class _Parser:
                 node = self._call(node)
             else:
                 return node
+
+    def _opens_filter(self) -> bool:
+        """Whether the bracket behind a range's upper end begins a filter: a value stands behind it, as nothing that
+        follows a range does. `[0..0.1[` ends there."""
+        if not self._at("["):
+            return False
+        ahead = self._scanner.read(self._token.end)
+        return ahead.kind in ("number", "string", "at", "name") or ahead.text in ("true", "false", "null")
 
     def _call(self, function: Node) -> Node:
         if self._accept(")"):
@@ -319,7 +340,6 @@ class _Parser:
         return self._close_range(low, low_included=low_included)
 
     def _close_range(self, low: Node | None, *, low_included: bool) -> Node:
-        # `[0..0.1[` ends here: an opening bracket behind the upper end never begins a filter
         high = None if self._at("]", ")", "[") else self._additive(filters=False)
         closing = self._expect("]", ")", "[")
         return tree.RangeOf(low, high, low_included, closing == "]")
@@ -351,32 +371,33 @@ class _Parser:
             if parameters:
                 self._expect(",")
             name = self._name()
-            parameters.append((name, self._type() if self._accept(":") else None))
+            parameters.append((name, self.type_of() if self._accept(":") else None))
         if self._token.kind == "name" and self._token.text.startswith("external"):
-            raise FeelSyntaxError("functions from outside are not run", self._token.start)
+            self._token = self._scanner.read(self._token.start + len("external"))
+            return tree.External(tuple(name for name, _ in parameters), self.expression())
         return tree.FunctionOf(tuple(parameters), self.expression())
 
     # types
 
-    def _type(self) -> tree.TypeOf:
+    def type_of(self) -> tree.TypeOf:
         if self._accept("function"):
             return self._function_type()
         name = self._name() if self._token.kind == "name" else self._expect("null")
         while self._accept("."):
             name += "." + self._name()
         if not self._accept("<"):
-            return tree.TypeOf(name)
+            return self._types.get(name) or tree.TypeOf(name)
         if name == "context":
             fields: list[tuple[str, tree.TypeOf]] = []
             while not fields or self._accept(","):
                 field = self._name()
                 self._expect(":")
-                fields.append((field, self._type()))
+                fields.append((field, self.type_of()))
             self._expect(">")
             return tree.TypeOf(name, fields=tuple(fields))
-        inner = [self._type()]
+        inner = [self.type_of()]
         while self._accept(","):
-            inner.append(self._type())
+            inner.append(self.type_of())
         self._expect(">")
         return tree.TypeOf(name, tuple(inner))
 
@@ -386,9 +407,9 @@ class _Parser:
         while not self._accept(">"):
             if inner:
                 self._expect(",")
-            inner.append(self._type())
+            inner.append(self.type_of())
         self._expect("->")
-        return tree.TypeOf("function", (*inner, self._type()))
+        return tree.TypeOf("function", (*inner, self.type_of()))
 
 
 def _half_open(operator: str, end: Node) -> Node:

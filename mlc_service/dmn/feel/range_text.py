@@ -26,7 +26,8 @@ def range_of_text(run: Run, text: str) -> Any:
         return None
     span = compile_node(node)(Scope(run))
     if span is not None and span.low is not None and span.high is not None:
-        return span if compare.order(span.low, span.high) is not None else None
+        comparable = type(span.low) is type(span.high) and compare.order(span.low, span.high) is not None
+        return span if comparable else None
     return span
 
 

@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 from mlc_service.dmn.feel.values import EvaluationLimit, to_feel, to_plain
 
 MAX_STEPS = 1_000_000
+# what runs outside this interpreter, patterns and scripts, counts by the clock: ten seconds are all steps there are
+STEPS_PER_SECOND = 100_000
 _MISSING = object()
+_NOW = "__now__"
+
+
+class HasResult(Protocol):
+    @property
+    def result(self) -> Any:
+        """What the script answered, as plain Python."""
+
+
+class Scripts(Protocol):
+    """Who runs the cells written in a script language; `language.scripts.ScriptRunner` is one."""
+
+    def run(self, language: str, source: str, variables: Mapping[str, Any], /) -> HasResult:
+        """The outcome. Raises language.ScriptError. Safe to repeat: a script changes nothing outside itself."""
 
 
 class Run:
-    """One evaluation of one decision: the caller's variables, and the steps left."""
+    """One evaluation of one decision: the caller's variables, the steps left, and what was decided already."""
 
-    __slots__ = ("_bound", "_converted", "_steps", "_variables")
+    __slots__ = ("_bound", "_budget", "_converted", "_variables", "decided", "scripts")
 
-    def __init__(self, variables: Mapping[str, Any]) -> None:
+    def __init__(self, variables: Mapping[str, Any], scripts: Scripts | None = None) -> None:
         self._variables = variables
         self._converted: dict[str, Any] = {}
         self._bound: set[str] = set()
-        self._steps = MAX_STEPS
+        self._budget = [MAX_STEPS]
+        self.scripts = scripts
+        self.decided: dict[int, Any] = {}
+
+    def apart(self, variables: Mapping[str, Any] | None = None) -> Run:
+        """A run with none of the names bound in this one: same steps to spend; other variables if given, and then
+        nothing is decided yet."""
+        run = Run(self._variables if variables is None else variables, self.scripts)
+        run._budget = self._budget
+        if variables is None:
+            run.decided = self.decided
+        return run
+
+    @property
+    def now(self) -> Any:
+        """The moment that the caller gave."""
+        return self._variables.get(_NOW)
 
     def variable(self, name: str) -> Any:
         """The variable as FEEL sees it, converted once; null if there is none."""
@@ -44,11 +78,31 @@ class Run:
         self._converted[name] = value
         self._bound.add(name)
 
+    def bind_inside(self, group: str, values: Mapping[str, Any]) -> None:
+        """`group.name` is this FEEL value from now on, for each of the names."""
+        found = self._converted.get(group) if group in self._bound else None
+        self.bind(group, {**(found if isinstance(found, dict) else {}), **values})
+
+    def all_plain(self) -> dict[str, Any]:
+        """Every variable as other languages see it."""
+        given = {name: value for name, value in self._variables.items() if not name.startswith("__")}
+        return {**given, **{name: to_plain(self._converted[name]) for name in self._bound}}
+
     def spend(self, steps: int) -> None:
         """Counts work done in loops and calls; an endless or exploding expression ends here."""
-        self._steps -= steps
-        if self._steps < 0:
+        self._budget[0] -= steps
+        if self._budget[0] < 0:
             raise EvaluationLimit(f"more than {MAX_STEPS} steps in one evaluation")
+
+    @contextmanager
+    def timed(self, least: int = 0) -> Iterator[None]:
+        """Counts the time of what is done inside as steps, `least` of them at the start."""
+        self.spend(least)
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.spend(int((time.monotonic() - start) * STEPS_PER_SECOND))
 
 
 class Scope:
@@ -89,6 +143,11 @@ class Scope:
                 return to_plain(scope._values[name])
             scope = scope._outer
         return self.run.plain(name)
+
+    def all_plain(self) -> dict[str, Any]:
+        """Every name with its value as other languages see it."""
+        outer = self.run.all_plain() if self._outer is None else self._outer.all_plain()
+        return outer | {name: to_plain(value) for name, value in (self._values or {}).items()}
 
     def inside(self, values: Mapping[str, Any]) -> Scope:
         return Scope(self.run, values, self)

@@ -145,6 +145,14 @@ class FunctionOf:
 
 
 @dataclass(frozen=True, slots=True)
+class External:
+    """`function(parameters) external mapping`."""
+
+    parameters: tuple[str, ...]
+    mapping: Node
+
+
+@dataclass(frozen=True, slots=True)
 class TypeOf:
     """A type's name, with the types inside `list<...>`, `range<...>`, `context<name: ...>`, `function<...> -> ...`."""
 
@@ -188,5 +196,6 @@ Node = (
     | Steps
     | Quantified
     | FunctionOf
+    | External
     | InstanceOf
 )

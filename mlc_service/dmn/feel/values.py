@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from mlc_service.dmn.feel import times
+from mlc_service.dmn.feel.tree import TypeOf
 
 NUMBERS = Context(prec=34, rounding=ROUND_HALF_EVEN, Emin=-6143, Emax=6144, traps=[])
 _INT64 = Decimal(2**63)
@@ -21,21 +22,29 @@ _INT64 = Decimal(2**63)
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The values between two ends; an end that is None is open to infinity."""
+    """The values between two ends; an end that is None is open to infinity. `(=5)` holds `only` what `[5..5]` does,
+    and is not equal to it (TCK 0068)."""
 
     low: Any
     high: Any
     low_included: bool = True
     high_included: bool = True
+    only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """Something that can be called; `parameters` are the names a named call may use, in order."""
+    """Something that can be called; `parameters` are the names a named call may use, in order.
+
+    `types` are those of the parameters, None for any; `result` is the type of the answer, None if nobody knows.
+    """
 
     name: str
     parameters: tuple[str, ...]
     call: Callable[[list[Any]], Any]
+    types: tuple[TypeOf | None, ...] = ()
+    result: TypeOf | None = None
+    is_built_in: bool = False
 
 
 class EvaluationLimit(Exception):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Container
 
 from lxml import etree
 
+from ...language import scripts
+from ...language.scripts import ScriptLanguages
 from ...problems import InvalidResource
 from ..definition import Definition
 from .document import Document, read_document
@@ -22,10 +24,12 @@ def parse_bpmn(
     resource: str,
     known_delegates: Container[str],
     beside: Callable[[str], bytes | None] = lambda _name: None,
+    languages: ScriptLanguages = scripts,
 ) -> list[Definition]:
     """The executable processes of a file; `known_delegates` are the names a service task may use.
 
     `beside` gives the content of another file of the same deployment (`deployment://name`), None if there is none.
+    `languages` tells which scripts run here; by default those that always do.
 
     Processes that are not executable are skipped with a warning. Raises InvalidResource with all problems, each with
     line, column and element id.
@@ -36,7 +40,7 @@ def parse_bpmn(
         document.problem(f"<{name}> is not <bpmn:definitions> in namespace {BPMN}: no BPMN 2.0 file", document.root)
         raise InvalidResource(resource, document.errors)
     _check_ids(document)
-    definitions = read_definitions(document, known_delegates, beside)
+    definitions = read_definitions(document, known_delegates, beside, languages)
     if document.errors:
         in_order = sorted(document.errors, key=lambda problem: (problem.line, problem.column))
         raise InvalidResource(resource, in_order + document.warnings)

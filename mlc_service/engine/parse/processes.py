@@ -10,6 +10,7 @@ from lxml import etree
 from SpiffWorkflow.bpmn.parser.BpmnParser import BpmnParser
 from SpiffWorkflow.bpmn.parser.ProcessParser import ProcessParser
 
+from ...language.scripts import ScriptLanguages
 from ..definition import Definition, StartTrigger, TimerSpec
 from ..elements.activities import SubProcess
 from ..elements.boundary import BoundaryEvent
@@ -39,11 +40,15 @@ class DiagramReader(BpmnParser):
     PARSER_CLASSES: ClassVar[dict[str, Any]] = {}
 
     def __init__(
-        self, document: Document, known_delegates: Container[str], resource: Callable[[str], bytes | None]
+        self,
+        document: Document,
+        known_delegates: Container[str],
+        resource: Callable[[str], bytes | None],
+        languages: ScriptLanguages,
     ) -> None:
         super().__init__()
         self.document = document
-        self.sources = Sources(document, known_delegates, resource)
+        self.sources = Sources(document, known_delegates, resource, languages)
 
     def _add_data_stores(self, bpmn: Any) -> None:
         """Data stores are drawings here; stock refuses every one it has no Python class for."""
@@ -260,10 +265,13 @@ DiagramReader.PROCESS_PARSER_CLASS = ProcessReader
 
 
 def read_definitions(
-    document: Document, known_delegates: Container[str], resource: Callable[[str], bytes | None]
+    document: Document,
+    known_delegates: Container[str],
+    resource: Callable[[str], bytes | None],
+    languages: ScriptLanguages,
 ) -> list[Definition]:
     """Every executable process of the document; problems are in `document.problems`."""
-    reader = DiagramReader(document, known_delegates, resource)
+    reader = DiagramReader(document, known_delegates, resource, languages)
     executable = [
         process for process in children(document.root, "process") if process.get("isExecutable", "false") == "true"
     ]

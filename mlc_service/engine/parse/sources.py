@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Container
 
 from lxml import etree
 
-from ...language import juel, scripts, timers
+from ...language import juel, timers
 from ...language.errors import ExpressionError, TimerError
+from ...language.scripts import ScriptLanguages
 from ..elements.events import TimerTrigger
 from ..elements.values import Condition, ExpressionSource, ListSource, MapSource, ScriptSource, Source
 from .document import Document
@@ -27,11 +28,16 @@ class Sources:
     """Compiles texts of one document; every answer is usable even where a problem was noted."""
 
     def __init__(
-        self, document: Document, known_delegates: Container[str], resource: Callable[[str], bytes | None]
+        self,
+        document: Document,
+        known_delegates: Container[str],
+        resource: Callable[[str], bytes | None],
+        languages: ScriptLanguages,
     ) -> None:
         self.document = document
         self.known_delegates = known_delegates
         self.resource = resource
+        self.languages = languages
 
     def expression(self, text: str | None, element: etree._Element, what: str) -> ExpressionSource:
         """The compiled text."""
@@ -54,12 +60,13 @@ class Sources:
         """The script, its language known and its syntax right."""
         language = (language or "").strip()
         source = source or ""
+        why_not = self.languages.why_unsupported(language) if language else None
         if not language:
             self.document.problem("a script needs a scriptFormat, e.g. python or javascript", element)
-        elif not scripts.supported(language):
-            self.document.problem(f"scripts in {language!r} are not supported; use python, javascript or juel", element)
+        elif why_not is not None:
+            self.document.problem(why_not, element)
         else:
-            error = scripts.check(language, source)
+            error = self.languages.check(language, source)
             if error is not None:
                 place = f", script line {error.line}" if error.line else ""
                 self.document.problem(f"{language} script: {error.message}{place}", element)

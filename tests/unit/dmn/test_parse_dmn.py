@@ -125,7 +125,7 @@ def test_a_place_on_a_later_line_of_a_cell_is_found(table: Table, dmn_file: File
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (('id="check" name="check"', 'name="check"'), "has no id"),
+        (('id="check" name="check"', ""), "neither id nor name"),
         (('id="check" name="check"', 'id="check"'), "has no name"),
         (('hitPolicy="COLLECT"', 'hitPolicy="SOMETIMES"'), "there is no hit policy 'SOMETIMES'"),
         (('hitPolicy="COLLECT"', 'hitPolicy="COLLECT" aggregation="AVG"'), "there is no aggregation 'AVG'"),
@@ -134,11 +134,8 @@ def test_a_place_on_a_later_line_of_a_cell_is_found(table: Table, dmn_file: File
         (('<inputEntry id="r1_0"><text>1</text></inputEntry>', ""), "rule 1 (r1): 0 input cells for 1 input columns"),
         (('<output id="o_b" name="b"></output>', ""), "there is no output column"),
         (("<text>a</text>", "<text> </text>"), "neither an input expression nor an input variable"),
-        (
-            ('<inputEntry id="r1_0">', '<inputEntry id="r1_0" expressionLanguage="groovy">'),
-            "'groovy' is not supported yet",
-        ),
-        (('<inputEntry id="r1_0">', '<inputEntry id="r1_0" expressionLanguage="javascript">'), "not supported yet"),
+        (('<inputEntry id="r1_0">', '<inputEntry id="r1_0" expressionLanguage="cobol">'), "'cobol'"),
+        (("<text>1</text>", "<text>1 +</text>"), "expected"),
         (("<decision id", '<decision camunda:historyTimeToLive="soon" id'), "neither a number of days"),
         (
             (

@@ -85,7 +85,7 @@ CASES = {
     "two none starts": ('<bpmn:startEvent id="s"/>\n<bpmn:startEvent id="z"/>', "one none start event only", "z"),
     "script language": (
         '<bpmn:startEvent id="s"/>\n<bpmn:scriptTask id="t" scriptFormat="cobol"><bpmn:script>x</bpmn:script></bpmn:scriptTask>' + flow("s", "t"),
-        "'cobol' are not supported", "t",
+        "Scripts in 'cobol' are not supported", "t",
     ),
     "script syntax": (
         '<bpmn:startEvent id="s"/>\n<bpmn:scriptTask id="t" scriptFormat="python"><bpmn:script>x = = 1</bpmn:script></bpmn:scriptTask>' + flow("s", "t"),

@@ -218,38 +218,43 @@ def test_a_value_in_mixed_text_is_written_as_java_writes_it(value: Any, written:
     [
         (
             "${x}",
-            "Unknown property used in expression: ${x}. Cause: Cannot resolve identifier 'x'",
+            "Unknown property used in expression: ${x}. Cause: Cannot resolve identifier 'x' (column 3)",
             3,
         ),
-        ("a ${ b }", "Unknown property used in expression: a ${ b }. Cause: Cannot resolve identifier 'b'", 6),
+        (
+            "a ${ b }",
+            "Unknown property used in expression: a ${ b }. Cause: Cannot resolve identifier 'b' (column 6)",
+            6,
+        ),
         (
             "${nothing.call()}",
             "Unknown property used in expression: ${nothing.call()}. "
-            "Cause: Target unreachable, base expression 'nothing' resolved to null",
+            "Cause: Target unreachable, base expression 'nothing' resolved to null (column 11)",
             11,
         ),
         (
             "${s.shout()}",
-            "Unknown method used in expression: ${s.shout()}. Cause: Cannot find method shout in class java.lang.String",
+            "Unknown method used in expression: ${s.shout()}. "
+            "Cause: Method not found: class java.lang.String.shout() (column 5)",
             5,
         ),
         (
             "${s.colour}",
             "Unknown property used in expression: ${s.colour}. "
-            "Cause: Could not find property colour in class java.lang.String",
+            "Cause: The class 'java.lang.String' does not have the property 'colour' (column 5)",
             5,
         ),
         (
             "${1 + true}",
             "Error while evaluating expression: ${1 + true}. "
-            "Cause: Cannot coerce from class java.lang.Boolean to class java.lang.Long",
+            "Cause: Cannot coerce from class java.lang.Boolean to class java.lang.Long (column 5)",
             5,
         ),
-        ("${1 % 0}", "Error while evaluating expression: ${1 % 0}. Cause: / by zero", 5),
+        ("${1 % 0}", "Error while evaluating expression: ${1 % 0}. Cause: / by zero (column 5)", 5),
         (
             "${1 == 'a'}",
             "Error while evaluating expression: ${1 == 'a'}. "
-            "Cause: Cannot coerce 'a' of class java.lang.String to class java.lang.Long",
+            "Cause: Cannot coerce 'a' to class java.lang.Long (column 5)",
             5,
         ),
     ],
@@ -260,6 +265,105 @@ def test_an_error_names_the_expression_the_cause_and_the_column(text: str, messa
     assert caught.value.message == message
     assert caught.value.column == column
     assert caught.value.text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("${ammount > 9}", "; did you mean 'amount'?"),
+        ("${AMOUNT > 9}", "; did you mean 'amount'?"),
+        ("${DEPLOYABLE_MODLE.id}", "; did you mean 'DEPLOYABLE_MODEL'?"),
+        ("${nothingLikeIt}", "(column 3)"),
+        ("${task.assignee}", "; task is known in what belongs to a user task"),
+        ("${caseExecution.id}", "; CMMN cases are not supported"),
+        ("${s.lenght()}", "; did you mean 'length'? (column 5)"),
+        ("${s.length}", "; did you mean the method length()? (column 5)"),
+        ("${s.toUppercase()}", "; did you mean 'toUpperCase'?"),
+        ("${when.yeer}", "; did you mean 'year'?"),
+        ("${when.plusDay(1)}", "; did you mean 'plusDays'?"),
+        ("${execution.processInstanceID}", "; did you mean 'processInstanceId'?"),
+        ("${execution.getVariabel('a')}", "; did you mean 'getVariable'?"),
+        ("${items.add(1)}", "; an expression only reads"),
+        ("${items[s]}", "a list is indexed by a number"),
+        ("${java.time.LocalDate.now().plusDays(3)}", "Java classes cannot be reached (LocalDate); use dateTime()"),
+        ("${LocalDate.now()}", "Java classes cannot be reached (LocalDate); use dateTime()"),
+        ("${Math.max(1, 2)}", "Java classes cannot be reached (Math); use operators and ? :"),
+        ("${java.lang.System.getenv('HOME')}", "(System); use now().getTime()"),
+        ("${org.apache.commons.lang3.StringUtils.isEmpty(s)}", "(StringUtils); use empty x"),
+        ("${com.acme.Rules.check(s)}", "(Rules); use a script"),
+        ("${new Date()}", "Java classes cannot be reached (Date); use now()"),
+        ("${new java.util.Date()}", "Java classes cannot be reached (Date); use now()"),
+        ("${Date()}", "Java classes cannot be reached (Date); use now()"),
+        ("${currentuser()}", "; did you mean 'currentUser'?"),
+        ("${amount = 9}", "compare with =="),
+        ("${s == ‘Hello’}", "straight quotes"),
+        ("${amount & 1}", "and is &&"),
+    ],
+)
+def test_an_error_says_what_was_probably_meant(text: str, hint: str) -> None:
+    scope = names(**DATA, amount=10, DEPLOYABLE_MODEL={"id": "d"}, when=NOW)
+    with pytest.raises(ExpressionError) as caught:
+        compile(text).evaluate(scope)
+    assert hint in caught.value.message
+
+
+def test_a_long_expression_is_shortened_in_its_message() -> None:
+    text = "${missing || '" + "x" * 5_000 + "' == 'y'}"
+    with pytest.raises(ExpressionError) as caught:
+        compile(text).evaluate({})
+    assert len(caught.value.message) < 700
+    assert caught.value.text == text
+
+
+class Task:
+    """A host object that declares getters only, or properties only."""
+
+    __juel__: ClassVar[Mapping[str, str]] = {"getAssignee": "assigned", "isSuspended": "suspended", "name": "name"}
+    name = "Review"
+
+    def assigned(self) -> str:
+        return "anna"
+
+    def suspended(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${task.assignee}", "anna"),
+        ("${task.getAssignee()}", "anna"),
+        ("${task.suspended || task.isSuspended()}", False),
+        ("${task.name.concat(task.getName())}", "ReviewReview"),
+        ("${externalTask.name}", "Review"),
+        ("${caseExecution.assignee}", "anna"),
+    ],
+)
+def test_a_host_object_answers_as_a_bean_under_any_name_it_is_given(text: str, expected: Any) -> None:
+    given = {"task": Task(), "externalTask": Task(), "caseExecution": Task()}
+    assert compile(text).evaluate(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${S(order)}", DATA["order"]),
+        ("${S(order).prop('lines')}", [{"sku": "a"}]),
+        ("${order.prop('lines').elements()}", [{"sku": "a"}]),
+        ("${order.jsonPath('$.lines[0].sku').stringValue()}", "a"),
+        ("${order.hasProp('id') && order.lines.isArray() && order.isObject()}", True),
+        ("${order.entrySet()}", [{"key": "id", "value": 7}, {"key": "lines", "value": [{"sku": "a"}]}, {"key": "empty", "value": ""}]),
+        ("${XML('<a><b>1</b></a>').childElement('b')}", '<?xml version="1.0" encoding="UTF-8"?><b>1</b>'),
+        ("${XML('<a b=\"1\"/>').attr('b')}", "1"),
+        ("${dateTime().toLocalTime()}", "08:56:00.000"),
+        ("${items.iterator()}", [1, "two", {"k": "v"}]),
+        ("${execution.setVariable('node', S(order).prop('lines'))}", None),
+    ],
+)  # fmt: skip
+def test_what_leaves_an_expression_is_plain_data(text: str, expected: Any) -> None:
+    scope = names(**DATA)
+    assert compile(text).evaluate(scope) == expected
+    assert scope["execution"].variables.get("node", [{"sku": "a"}]) == [{"sku": "a"}]
 
 
 @pytest.mark.parametrize(
@@ -361,3 +465,66 @@ def test_any_text_is_read_or_refused_but_never_breaks(text: str) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_a_double_written_as_text_reads_back_as_itself(value: float) -> None:
     assert float(compile("<${v}>").evaluate({"v": value})[1:-1]) == value
+
+
+# hypothesis wants them without a zone
+EPOCH = (datetime(1900, 1, 1), datetime(2200, 1, 1))  # noqa: DTZ001
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_spin_reads_back_what_it_writes(value: Any) -> None:
+    assert compile("${JSON(JSON(v).toString()).prop('v')}").evaluate({"v": {"v": value}}) == value
+
+
+@given(JSON, JSON)
+def test_equality_is_symmetric_and_ordering_is_total_where_it_is_defined(one: Any, other: Any) -> None:
+    scope = {"a": one, "b": other}
+
+    def said(text: str) -> Any:
+        try:
+            return compile(text).evaluate(scope)
+        except ExpressionError:
+            return "refused"
+
+    assert said("${a == b}") == said("${b == a}")
+    assert said("${a == a}") is True
+    assert said("${a != b}") == (said("${a == b}") if said("${a == b}") == "refused" else not said("${a == b}"))
+    assert said("${a < b}") == said("${b > a}")
+    assert said("${a <= b}") == said("${b >= a}")
+    if said("${a < b}") is True:
+        assert said("${b < a}") is False
+
+
+@given(st.datetimes(*EPOCH), st.integers(-1000, 1000))
+def test_days_added_can_be_taken_off_again(moment: datetime, days: int) -> None:
+    scope = {"m": moment.replace(tzinfo=UTC), "d": days}
+    assert compile("${m.plusDays(d).minusDays(d).equals(m)}").evaluate(scope) is True
+    assert compile("${m.plusDays(d).isBefore(m) == (d < 0)}").evaluate(scope) is True
+
+
+@given(st.text(alphabet="ab.+*()[]\\^$|?{}1,", max_size=12), st.text(alphabet="ab.1,", max_size=20))
+def test_any_pattern_is_used_or_refused_but_never_breaks(pattern: str, text: str) -> None:
+    for method in ("matches(p)", "replaceAll(p, '-')", "split(p)", "replaceFirst('a', p)"):
+        with contextlib.suppress(ExpressionError):
+            compile(f"${{t.{method}}}").evaluate({"t": text, "p": pattern})
+
+
+@given(st.text(alphabet="$@.[]*?()'\"=<>!&|abn0129 ,:-", max_size=30), JSON)
+def test_any_jsonpath_is_followed_or_refused_but_never_breaks(path: str, value: Any) -> None:
+    with contextlib.suppress(ExpressionError):
+        compile("${S(v).jsonPath(p).element()}").evaluate({"v": {"a": value, "b": [value]}, "p": path})
+
+
+@given(st.text(alphabet="/@.[]*()'=|abr:0129 ,-", max_size=30))
+def test_any_xpath_is_followed_or_refused_but_never_breaks(path: str) -> None:
+    with contextlib.suppress(ExpressionError):
+        compile("${XML('<r a=\"1\"><b>x</b></r>').xPath(p).string()}").evaluate({"p": path})

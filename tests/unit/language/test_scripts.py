@@ -20,7 +20,7 @@ from mlc_service.language.script_outcome import ScriptLimits
 from mlc_service.language.script_python import PythonScripts
 from mlc_service.language.script_quick import quick
 from mlc_service.language.script_quick_values import Unfit
-from mlc_service.language.scripts import ScriptOutcome, ScriptRunner, check, supported
+from mlc_service.language.scripts import ScriptOutcome, ScriptRunner, check, supported, why_unsupported
 
 LIMITS = ScriptLimits(5.0, 64 * 1024 * 1024)
 LANGUAGES = ("python", "javascript")
@@ -140,6 +140,7 @@ def test_juel_is_a_script_language_too(runner: ScriptRunner) -> None:
 def test_a_language_is_supported_or_refused() -> None:
     assert all(supported(name) for name in ("python", "Python", "javascript", "JavaScript", "ecmascript", "juel"))
     assert not any(supported(name) for name in ("groovy", "ruby", "", "jython"))
+    assert why_unsupported("ruby") == "Scripts in 'ruby' are not supported."
     error = check("groovy", "1")
     assert error is not None
     assert "not supported" in error.message
@@ -292,26 +293,40 @@ def test_a_closed_runner_starts_again() -> None:
     runner.close()
 
 
-def test_a_forked_child_is_told_rather_than_left_hanging_and_its_parent_goes_on() -> None:
+def test_a_forked_child_runs_scripts_of_its_own_and_its_parent_goes_on() -> None:
     # in a process of its own: pytest's has threads, and forking those is not what Celery does
     program = """
 import os
 from mlc_service.language.scripts import ScriptError, ScriptRunner
-runner = ScriptRunner()
+runner = ScriptRunner(full_python=True)
 source = "[i for i in range(3)]"
 assert runner.run("python", source, {}).result == [0, 1, 2]
+full = runner.supported("python-full")
+if full:
+    assert runner.run("python-full", source, {}).result == [0, 1, 2]
+    theirs = runner.processes
 child = os.fork()
 if child == 0:
-    runner.close()
-    if runner.run("python", "n + 1", {"n": 1}).result != 2:
-        os._exit(1)
+    assert runner.processes == []
+    assert runner.run("python", source, {}).result == [0, 1, 2]
+    assert runner.run("python", "execution.setVariable('x', [y for y in n])", {"n": [1]}).written == {"x": [1]}
     try:
-        runner.run("python", source, {})
+        runner.run("python", "x = 1\\nmissing + [z for z in 'a']", {})
     except ScriptError as error:
-        os._exit(0 if "forked" in str(error) else 2)
-    os._exit(3)
+        assert error.line == 2, error
+    else:
+        os._exit(4)
+    if full:
+        assert runner.run("python-full", source, {}).result == [0, 1, 2]
+        assert not set(runner.processes) & set(theirs)
+    runner.close()
+    assert runner.processes == []
+    os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
 assert runner.run("python", source, {}).result == [0, 1, 2]
+if full:
+    assert set(theirs) <= set(runner.processes)
+    assert runner.run("python-full", source, {}).result == [0, 1, 2]
 runner.close()
 print("fine")
 """
@@ -319,11 +334,32 @@ print("fine")
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
         env={**os.environ, "PYTHONPATH": os.getcwd()},
     )
     assert done.stdout == "fine\n", done.stderr
+
+
+def test_formats_of_other_rooms_are_handed_in() -> None:
+    def feel(source: str, variables: Mapping[str, Any]) -> Any:
+        if source == "boom":
+            raise ValueError("not FEEL")
+        return [source, dict(variables)]
+
+    def feel_check(source: str) -> ScriptError | None:
+        return ScriptError("not FEEL", 1) if source == "boom" else None
+
+    runner = ScriptRunner(extra={"feel": feel}, extra_checks={"feel": feel_check})
+    assert runner.supported("FEEL")
+    assert runner.run("feel", "a + 1", {"a": 1}) == ScriptOutcome(["a + 1", {"a": 1}], {}, [])
+    assert runner.check("feel", "a") is None
+    error = runner.check("feel", "boom")
+    assert error is not None
+    assert error.line == 1
+    with pytest.raises(ScriptError, match="not FEEL"):
+        runner.run("feel", "boom", {})
+    assert ScriptRunner().why_unsupported("feel") == "Scripts in 'feel' are not supported."
 
 
 def test_ten_thousand_one_line_scripts_are_quick(runner: ScriptRunner) -> None:

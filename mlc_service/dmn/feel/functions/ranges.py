@@ -82,8 +82,8 @@ def overlaps_before(left: Range, right: Range) -> bool | None:
 
 @function("overlaps after", "range1:range, range2:range")
 def overlaps_after(left: Range, right: Range) -> bool | None:
-    starts_last = _joint((_low_order(left, right), (0, 1)))
-    ends_last = _joint((_high_order(left, right), (1,)))
+    starts_last = _joint((_low_order(left, right), (1,)))
+    ends_last = _joint((_high_order(left, right), (0, 1)))
     return compare.both(compare.both(starts_last, ends_last), overlaps(left, right))
 
 

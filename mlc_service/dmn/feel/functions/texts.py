@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from mlc_service.dmn.feel.functions.registry import function
+from mlc_service.dmn.feel.patterns import pattern_of
+from mlc_service.dmn.feel.scope import Run
 from mlc_service.dmn.feel.values import EvaluationLimit, to_text
 
-_MAX_SUBJECT = 10_000
-_MAX_UNBOUNDED = 8
-_FLAGS = {"s": re.DOTALL, "m": re.MULTILINE, "i": re.IGNORECASE, "x": re.VERBOSE}
-_CLASS = re.compile(r"\[\^?(\]?(?:\\.|[^\]\\])*)\]", re.DOTALL)
-# subtraction of classes is XPath, and not Python's; the doubled ones Python may give a meaning to one day
-_SET_MARKS = ("[", "--", "&&", "||", "~~")
-_QUANTIFIER = re.compile(r"[*+]|\{\d*,\}")
+MAX_SUBJECT = 10_000
 
 
 @function("string", "from:any")
@@ -80,36 +74,34 @@ def ends_with(text: str, match: str) -> bool:
     return text.endswith(match)
 
 
-@function("matches", "input:string, pattern:string, flags:string?")
-def matches(text: str, pattern: str, flags: str | None = None) -> bool | None:
-    found = _pattern(pattern, flags or "")
-    return None if found is None else found.search(_subject(text)) is not None
+@function("matches", "input:string, pattern:string, flags:string?", needs_run=True)
+def matches(run: Run, text: str, pattern: str, flags: str | None = None) -> bool | None:
+    found = pattern_of(pattern, flags or "")
+    if found is None:
+        return None
+    with run.timed():
+        return found.search(_subject(text))
 
 
-@function("replace", "input:string, pattern:string, replacement:string, flags:string?")
-def replace(text: str, pattern: str, replacement: str, flags: str | None = None) -> str | None:
-    found = _pattern(pattern, flags or "")
+@function("replace", "input:string, pattern:string, replacement:string, flags:string?", needs_run=True)
+def replace(run: Run, text: str, pattern: str, replacement: str, flags: str | None = None) -> str | None:
+    found = pattern_of(pattern, flags or "")
     if found is None:
         return None
     template = _template(replacement, found.groups, literal="q" in (flags or ""))
     if template is None:
         return None
-    return found.sub(
-        lambda match: "".join(part if isinstance(part, str) else match[part] or "" for part in template),
-        _subject(text),
-    )
+    with run.timed():
+        return found.replace(_subject(text), template)
 
 
-@function("split", "string:string, delimiter:string")
-def split(text: str, delimiter: str) -> list[str] | None:
-    found = _pattern(delimiter, "")
+@function("split", "string:string, delimiter:string", needs_run=True)
+def split(run: Run, text: str, delimiter: str) -> list[str] | None:
+    found = pattern_of(delimiter, "")
     if found is None:
         return None
-    parts, last = [], 0
-    for match in found.finditer(_subject(text)):
-        parts.append(text[last : match.start()])
-        last = match.end()
-    return [*parts, text[last:]]
+    with run.timed():
+        return found.split(_subject(text))
 
 
 @function("string join", "list:list, delimiter:string?")
@@ -126,53 +118,9 @@ def string_join(
 
 
 def _subject(text: str) -> str:
-    if len(text) > _MAX_SUBJECT:
-        raise EvaluationLimit(f"patterns are matched against texts of at most {_MAX_SUBJECT} characters")
+    if len(text) > MAX_SUBJECT:
+        raise EvaluationLimit(f"patterns are matched against texts of at most {MAX_SUBJECT} characters")
     return text
-
-
-@lru_cache(maxsize=512)
-def _pattern(pattern: str, flags: str) -> re.Pattern[str] | None:
-    """The compiled pattern, or None for one that is not valid; XPath and Python agree on all but rare corners."""
-    if not set(flags) <= {*_FLAGS, "q"}:
-        return None
-    if any(mark in found[1] for found in _CLASS.finditer(pattern) for mark in _SET_MARKS):
-        return None
-    _refuse_explosive(pattern)
-    options = re.NOFLAG
-    for flag in flags.replace("q", ""):
-        options |= _FLAGS[flag]
-    try:
-        return re.compile(re.escape(pattern) if "q" in flags else pattern, options)
-    except (re.error, OverflowError, RecursionError):
-        return None
-
-
-def _refuse_explosive(pattern: str) -> None:
-    """Python's `re` backtracks: a repetition inside a repetition, or many in a row, could run for hours."""
-    open_groups, unbounded, at = [False], 0, 0
-    while at < len(pattern):
-        letter = pattern[at]
-        if letter == "\\":
-            at += 2
-            continue
-        class_of_letters = _CLASS.match(pattern, at)
-        if class_of_letters:
-            at = class_of_letters.end() - 1
-        elif letter == "(":
-            open_groups.append(False)
-        elif letter == ")" and len(open_groups) > 1:
-            inner = open_groups.pop()
-            repeated = _QUANTIFIER.match(pattern, at + 1) is not None
-            if inner and repeated:
-                raise EvaluationLimit("a pattern that repeats a repetition can take for ever")
-            open_groups[-1] = open_groups[-1] or inner or repeated
-        elif _QUANTIFIER.match(pattern, at):
-            unbounded += 1
-            open_groups[-1] = True
-        at += 1
-    if unbounded > _MAX_UNBOUNDED:
-        raise EvaluationLimit(f"a pattern with more than {_MAX_UNBOUNDED} open repetitions can take for ever")
 
 
 def _template(replacement: str, groups: int, *, literal: bool) -> list[str | int] | None:
