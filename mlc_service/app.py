@@ -99,6 +99,7 @@ class Service:
             _tickets(settings, self.units, self._clock),
             settings.address(),
             limits,
+            self._scripts,
         )
         work = {
             **handlers(self.units, around, self._life_cycle.delegates(registry)),

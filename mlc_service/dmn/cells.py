@@ -10,6 +10,7 @@ from mlc_service.dmn.feel import Scope
 from mlc_service.dmn.item_types import ItemTypes
 from mlc_service.dmn.languages import CellError, Expression, Tests, Vocabulary, compile_expression, compile_tests
 from mlc_service.dmn.source import Element, Source
+from mlc_service.language.scripts import ScriptLanguages
 from mlc_service.problems import Problem
 
 _Read = TypeVar("_Read")
@@ -18,12 +19,14 @@ _Read = TypeVar("_Read")
 class Cells:
     """The reader of one file's cells; `problems` grows with every one that cannot be read, and with warnings."""
 
-    def __init__(self, source: Source, namespace: str, types: ItemTypes, names: frozenset[str]) -> None:
+    def __init__(
+        self, source: Source, namespace: str, types: ItemTypes, names: frozenset[str], languages: ScriptLanguages
+    ) -> None:
         self.namespace = namespace
         self.problems: list[Problem] = []
         self._source = source
         self._types = types
-        self._known = Vocabulary(names, types)
+        self._known = Vocabulary(names, types, languages)
 
     def report(self, message: str, element: Element) -> None:
         """The problem is on the list, at the element's start."""

@@ -41,6 +41,8 @@ class Vocabulary:
 
     names: frozenset[str] = frozenset()
     types: Mapping[str, TypeOf] = field(default_factory=dict)
+    # which script languages run here; by default those that always do
+    languages: scripts.ScriptLanguages = scripts
 
 
 def compile_expression(language: str | None, text: str, known: Vocabulary, *, strict: bool) -> Expression:
@@ -49,9 +51,9 @@ def compile_expression(language: str | None, text: str, known: Vocabulary, *, st
     if spoken == "juel":
         return _JuelExpression(_juel(text))
     if spoken != "feel":
-        return _Script(spoken, _checked(spoken, text), known.names)
+        return _Script(spoken, _checked(spoken, text, known.languages), known.names)
     try:
-        return _FeelExpression(feel.expression(text, known.names, strict=strict, types=known.types))
+        return FeelExpression(feel.expression(text, known.names, strict=strict, types=known.types))
     except feel.FeelSyntaxError as error:
         raise CellError(error.message, error.offset) from None
 
@@ -68,7 +70,7 @@ def compile_tests(language: str | None, text: str, known: Vocabulary, input_name
     if spoken == "juel":
         return _JuelTests(_juel(text), input_name)
     if spoken != "feel":
-        return _ScriptTests(_Script(spoken, _checked(spoken, text), known.names), input_name)
+        return _ScriptTests(_Script(spoken, _checked(spoken, text, known.languages), known.names), input_name)
     try:
         return FeelTests(feel.unary_tests(text, known.names, known.types))
     except feel.FeelSyntaxError as error:
@@ -81,9 +83,9 @@ def language_of(name: str | None) -> str:
     return "feel" if "/feel" in spelled else spelled
 
 
-def _checked(language: str, source: str) -> str:
+def _checked(language: str, source: str, languages: scripts.ScriptLanguages) -> str:
     """The script, which reads well. Raises CellError, also for a language that is not run here."""
-    trouble = scripts.check(language, source)
+    trouble = languages.check(language, source)
     if trouble is not None:
         lines = source.splitlines(keepends=True)
         raise CellError(trouble.message, sum(map(len, lines[: max(0, (trouble.line or 1) - 1)])))
@@ -100,9 +102,15 @@ def _juel(text: str) -> juel.Expression:
         raise CellError(error.message, max(0, error.column - 1 + before)) from None
 
 
-class _FeelExpression:
+class FeelExpression:
+    """A FEEL expression; one that is a literal `is_constant`."""
+
     def __init__(self, expression: feel.Expression) -> None:
         self._expression = expression
+
+    @property
+    def is_constant(self) -> bool:
+        return self._expression.is_constant
 
     def value(self, scope: Scope) -> Any:
         try:

@@ -16,6 +16,8 @@ from mlc_service.dmn.outcome import Logic, NoLogic
 from mlc_service.dmn.parse_table import parse_table
 from mlc_service.dmn.service import DecisionService, ServiceInput
 from mlc_service.dmn.source import CAMUNDA, CAMUNDA_VERSIONS, Element, Source, Unreadable, elements
+from mlc_service.language import scripts
+from mlc_service.language.scripts import ScriptLanguages
 from mlc_service.problems import InvalidResource, Problem
 
 MAX_REQUIREMENTS = 50
@@ -36,27 +38,33 @@ class Model:
     warnings: list[Problem] = field(default_factory=list)
 
 
-def parse_dmn(source: bytes, resource: str, imports: Iterable[bytes] = ()) -> list[Decision]:
+def parse_dmn(
+    source: bytes, resource: str, imports: Iterable[bytes] = (), languages: ScriptLanguages = scripts
+) -> list[Decision]:
     """Every decision of the file, compiled. Raises problems.InvalidResource with all problems found.
 
     `imports` are the files it may import, in any order; those it does not name are not looked at.
+    `languages` tells which script languages cells may be written in; by default those that always run.
     """
-    return list(read_model(source, resource, imports).decisions)
+    return list(read_model(source, resource, imports, languages).decisions)
 
 
-def read_model(source: bytes, resource: str, imports: Iterable[bytes] = ()) -> Model:
+def read_model(
+    source: bytes, resource: str, imports: Iterable[bytes] = (), languages: ScriptLanguages = scripts
+) -> Model:
     """The decisions and decision services of the file, compiled. Raises problems.InvalidResource."""
-    return _read_model(source, resource, tuple(imports))
+    # runners and modules have a hash, though their protocol does not say so
+    return _read_model(source, resource, tuple(imports), languages)  # type: ignore[arg-type]
 
 
 # a file of a hundred decisions is asked for a hundred times, once for each
 @lru_cache(maxsize=_MOST_KEPT)
-def _read_model(source: bytes, resource: str, imports: tuple[bytes, ...]) -> Model:
+def _read_model(source: bytes, resource: str, imports: tuple[bytes, ...], languages: ScriptLanguages) -> Model:
     try:
         library: dict[str, _Reader] = {}
         for other in imports:
-            _Reader(Source(other), library)
-        reader = _Reader(Source(source), library)
+            _Reader(Source(other), library, languages)
+        reader = _Reader(Source(source), library, languages)
         decisions, services = reader.decisions(), reader.services()
     except Unreadable as error:
         raise InvalidResource(resource, [error.problem]) from None
@@ -74,8 +82,9 @@ def _read_model(source: bytes, resource: str, imports: tuple[bytes, ...]) -> Mod
 class _Reader:
     """One file; `library` holds the readers of all files at hand by their namespace."""
 
-    def __init__(self, source: Source, library: dict[str, _Reader]) -> None:
+    def __init__(self, source: Source, library: dict[str, _Reader], languages: ScriptLanguages) -> None:
         self._source = source
+        self._languages = languages
         self._library = library
         self._namespace = source.root.tag.rpartition("}")[0] + "}"
         self._by_id = {element.get("id"): element for element in elements(source.root) if element.get("id")}
@@ -93,7 +102,7 @@ class _Reader:
         """The reader of the file's cells, made when all files at hand are known."""
         if self._cells is None:
             names = self.names().union(*(other.names() for other in self._imported()))
-            self._cells = Cells(self._source, self._namespace, self.types, names)
+            self._cells = Cells(self._source, self._namespace, self.types, names, self._languages)
         return self._cells
 
     def decisions(self) -> list[Decision]:

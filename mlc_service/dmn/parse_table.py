@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mlc_service.dmn.cells import Cells
+from mlc_service.dmn.coercion import CannotCoerce, coerce
 from mlc_service.dmn.feel import Run, Scope
 from mlc_service.dmn.index import RuleIndex
-from mlc_service.dmn.languages import EvaluationFailed, Expression
+from mlc_service.dmn.languages import EvaluationFailed, Expression, FeelExpression
 from mlc_service.dmn.source import CAMUNDA, Element
-from mlc_service.dmn.table import AGGREGATIONS, HIT_POLICIES, DecisionTable, Input, Output, Rule
+from mlc_service.dmn.table import AGGREGATIONS, HIT_POLICIES, Constant, DecisionTable, Input, Output, Rule, plain_row
 
 
 def parse_table(cells: Cells, table: Element, decision: str, variable: str) -> DecisionTable | None:
@@ -135,4 +136,22 @@ class _TableReader:
             self._cells.expression(cell, f"{place}, cell output '{output.label}'", optional=True)
             for cell, output in zip(answers, outputs, strict=False)
         ]
-        return Rule(rule_id, number, tuple(tests), tuple(expressions))
+        return Rule(rule_id, number, tuple(tests), tuple(expressions), _constant(expressions, outputs))
+
+
+def _constant(expressions: list[Expression | None], outputs: list[Output]) -> Constant | None:
+    """The answers of the output cells if all of them are literals of their columns' types."""
+    if len(expressions) != len(outputs):
+        return None  # reported already
+    found: list[Any] = []
+    for expression, output in zip(expressions, outputs, strict=True):
+        if expression is None:
+            found.append(None)
+            continue
+        if not (isinstance(expression, FeelExpression) and expression.is_constant):
+            return None
+        try:
+            found.append(coerce(expression.value(Scope(Run({}))), output.type_ref))
+        except (EvaluationFailed, CannotCoerce):
+            return None  # an error when the rule holds, and not before
+    return Constant(found, plain_row(outputs, found))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
@@ -42,6 +42,14 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Constant:
+    """The answers of a rule whose output cells are all literals of their types, and the plain row of them."""
+
+    answers: list[Any]
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A row; `tests` holds the cells that ask something, each with its column's index."""
 
@@ -49,9 +57,15 @@ class Rule:
     number: int
     tests: tuple[tuple[int, Tests], ...]
     outputs: tuple[Expression | None, ...]
+    constant: Constant | None = None
 
     def __str__(self) -> str:
         return f"{self.number} ({self.id})"
+
+
+def plain_row(outputs: Sequence[Output], answers: list[Any]) -> dict[str, Any]:
+    """The answers by the names of their columns, as plain Python."""
+    return {out.name: plain_as(value, out.type_ref) for out, value in zip(outputs, answers, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +87,7 @@ class DecisionTable:
             answers = [self._defaults(scope)]
         rows = self._by_policy(matched, answers)
         return Outcome(
-            rows=[
-                {out.name: plain_as(value, out.type_ref) for out, value in zip(self.outputs, row, strict=True)}
-                for row in rows
-            ],
+            rows=self._plain(matched, rows),
             value=self._value(rows),
             bindings=self._bindings(rows),
             matched_rules=[rule.id for rule in matched],
@@ -84,6 +95,10 @@ class DecisionTable:
             hit_policy=self.hit_policy,
             account=lambda: self._account(values, matched, answers, rows),
         )
+
+    def _plain(self, matched: list[Rule], rows: list[list[Any]]) -> list[dict[str, Any]]:
+        known = {id(rule.constant.answers): rule.constant.row for rule in matched if rule.constant is not None}
+        return [dict(known[id(row)]) if id(row) in known else plain_row(self.outputs, row) for row in rows]
 
     def _account(
         self, values: list[Any], matched: list[Rule], answers: list[list[Any]], rows: list[list[Any]]
@@ -140,6 +155,8 @@ class DecisionTable:
         return True
 
     def _answers(self, rule: Rule, scope: Scope) -> list[Any]:
+        if rule.constant is not None:
+            return rule.constant.answers
         return [
             self._answer(output, expression, scope, str(rule))
             for output, expression in zip(self.outputs, rule.outputs, strict=True)

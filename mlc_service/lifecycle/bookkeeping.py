@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mlc_service.clock import Clock
+from mlc_service.language.scripts import ScriptRunner
 from mlc_service.lifecycle.books import Books
 from mlc_service.lifecycle.ports import Outgoing
 from mlc_service.store.units import Units
@@ -22,11 +23,12 @@ class Bookkeeping:
     units: Units
     clock: Clock
     outgoing: Outgoing
+    scripts: ScriptRunner | None = None
 
     def change(self, work: Callable[[Books], T], by: str = SYSTEM) -> T:
         """Answers `work(books)` after its commit. `work` may run more than once, so it changes nothing else."""
-        return self.units.run(lambda unit: work(Books(unit, self.outgoing, self.clock.now(), by)))
+        return self.units.run(lambda unit: work(Books(unit, self.outgoing, self.clock.now(), by, self.scripts)))
 
     def read(self, work: Callable[[Books], T]) -> T:
         """Answers `work(books)`, of books that are never committed."""
-        return self.units.read(lambda unit: work(Books(unit, self.outgoing, self.clock.now(), SYSTEM)))
+        return self.units.read(lambda unit: work(Books(unit, self.outgoing, self.clock.now(), SYSTEM, self.scripts)))

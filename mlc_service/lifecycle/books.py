@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from mlc_service.delegate_api import JsonObject
+from mlc_service.language.scripts import ScriptRunner
 from mlc_service.lifecycle.documents import ENVELOPE, Kind, checked_id, id_from_key, iso, without_nul
 from mlc_service.lifecycle.errors import InvalidDocument, StaleVersion, UnknownDocument
 from mlc_service.lifecycle.ports import Outgoing
@@ -60,10 +61,13 @@ class BookBlobs:
 
 
 class Books:
-    """All documents, inside one transaction. `by` and `now` go onto every change."""
+    """All documents, inside one transaction. `by` and `now` go onto every change, `scripts` runs those in tables."""
 
-    def __init__(self, unit: UnitOfWork, outgoing: Outgoing, now: datetime, by: str) -> None:
+    def __init__(
+        self, unit: UnitOfWork, outgoing: Outgoing, now: datetime, by: str, scripts: ScriptRunner | None = None
+    ) -> None:
         self.unit = unit
+        self.scripts = scripts
         self.now = now
         self.by = by
         self.blobs = BookBlobs(unit, now)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mlc_service.clock import Clock
 from mlc_service.delegate_api import DelegateRegistry, Ports
 from mlc_service.jobs.work import Handler
+from mlc_service.language.scripts import ScriptRunner
 from mlc_service.lifecycle.bookkeeping import Bookkeeping
 from mlc_service.lifecycle.delegate_calls import DelegateCaller
 from mlc_service.lifecycle.delegate_ports import delegate_ports
@@ -51,9 +52,10 @@ def life_cycle(
     tickets: Tickets,
     base_url: str,
     limits: RunLimits | None = None,
+    scripts: ScriptRunner | None = None,
 ) -> LifeCycle:
     """The life cycle on this database; `base_url` is where people reach the service, for links in tickets."""
-    bookkeeping = Bookkeeping(units, clock, Outbox(clock))
+    bookkeeping = Bookkeeping(units, clock, Outbox(clock), scripts)
     serving = OnlineServing(bookkeeping, warm_models)
     ticketing = Ticketing(bookkeeping, tickets, Links(base_url))
     return LifeCycle(

@@ -87,7 +87,7 @@ def verdict_on(books: Books, result: Mapping[str, Any], comparator: str | None =
     snapshot = books.get(Kind.DEPLOYABLE_MODEL, str(object_at(result, "deployableModel").get("id")))
     monitor_id = object_at(result, "associatedModel").get("id")
     chosen = comparator_for(snapshot, monitor_id, comparator)
-    return judge(snapshot, object_at(result, "testResults"), chosen, books.blobs)
+    return judge(snapshot, object_at(result, "testResults"), chosen, books.blobs, books.scripts)
 
 
 def _unsaved(job: Mapping[str, Any], number: int, value: JsonObject) -> JsonObject:

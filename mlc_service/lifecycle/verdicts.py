@@ -8,6 +8,8 @@ from typing import Any
 
 from mlc_service.delegate_api import JsonObject, Verdict
 from mlc_service.dmn import DecisionError, DecisionResult, parse_dmn, verdict
+from mlc_service.language import scripts
+from mlc_service.language.scripts import ScriptRunner
 from mlc_service.lifecycle.assets import TEST_RESULT_COMPARATOR, Blobs, assets_of_model, content_of, selected
 from mlc_service.lifecycle.errors import ComparatorBroken, ComparatorUnclear
 from mlc_service.problems import InvalidResource
@@ -43,12 +45,16 @@ def comparator_for(
 
 
 def judge(
-    snapshot: Mapping[str, Any], test_results: Mapping[str, Any], comparator: JsonObject | None, blobs: Blobs
+    snapshot: Mapping[str, Any],
+    test_results: Mapping[str, Any],
+    comparator: JsonObject | None,
+    blobs: Blobs,
+    runner: ScriptRunner | None = None,
 ) -> Verdict:
     """What the table says about the top-level values of a test result.
 
-    Fail if a rule says `passes` false; no rule at all is a pass. Raises ComparatorBroken with file, decision, rule
-    and cell.
+    Fail if a rule says `passes` false; no rule at all is a pass. `runner` runs cells in script languages. Raises
+    ComparatorBroken with file, decision, rule and cell.
     """
     if comparator is None:
         return Verdict(True, "The model has no decision table, so nothing was compared.")
@@ -58,7 +64,7 @@ def judge(
         raise ComparatorBroken(f"{name}: the content of the file is not stored here")
     inputs = {**_model_inputs(snapshot), **_scalars(test_results)}
     passed, reasons = True, list[str]()
-    for result in _evaluated(source, name, inputs):
+    for result in _evaluated(source, name, inputs, runner):
         said = verdict(result)
         passed = passed and said.passed
         reasons += said.reasons
@@ -68,9 +74,12 @@ def judge(
     return Verdict(False, "; ".join(reasons) or unexplained, tuple(reasons), name)
 
 
-def _evaluated(source: bytes, name: str, inputs: Mapping[str, Any]) -> Iterable[DecisionResult]:
+def _evaluated(
+    source: bytes, name: str, inputs: Mapping[str, Any], runner: ScriptRunner | None
+) -> Iterable[DecisionResult]:
     try:
-        return [decision.evaluate(inputs) for decision in parse_dmn(source, name)]
+        decisions = parse_dmn(source, name, languages=runner or scripts)
+        return [decision.evaluate(inputs, runner) for decision in decisions]
     except InvalidResource as broken:
         raise ComparatorBroken(str(broken)) from broken
     except DecisionError as broken:

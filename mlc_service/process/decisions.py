@@ -41,7 +41,7 @@ def evaluate_decision(
     """The decision's answer, which is on record with this transaction. Raises dmn.DecisionError."""
     now = around.clock.now()
     given = {**variables, "__now__": now}
-    result = around.parsed.decision(unit, row).evaluate(given)
+    result = around.parsed.decision(unit, row).evaluate(given, around.scripts)
     evaluated = [_row(unit, row, record, now, asker) for record in result.records]
     # the last one is the decision that was asked for; it required the others
     asked_for = evaluated[-1]

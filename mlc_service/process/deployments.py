@@ -78,7 +78,7 @@ def deploy(unit: UnitOfWork, around: Surroundings, command: Deploy) -> Deployed:
         return parse_bpmn(content, name, around.known_delegates, files.get, around.scripts)
 
     processes = _read(files, _BPMN, processes_of, "process")
-    decisions = _read(files, _DMN, parse_dmn, "decision")
+    decisions = _read(files, _DMN, lambda content, name: parse_dmn(content, name, languages=around.scripts), "decision")
     now = around.clock.now()
     deployment = DeploymentRow(new_id(now), command.name, command.source, now)
     unit.deployments.insert(

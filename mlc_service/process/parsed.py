@@ -35,6 +35,9 @@ class AnyLanguage:
         return None
 
 
+_ANY_LANGUAGE = AnyLanguage()
+
+
 class _Kept(Generic[T]):
     """The most recently used values by id. Ids of definitions are never used again, so nothing grows stale."""
 
@@ -83,7 +86,9 @@ class Parsed:
 
         def parse() -> Decision:
             file = unit.deployments.resource(row.deployment_id, row.resource_name)
-            return next(one for one in parse_dmn(file.content, file.name) if one.key == row.key)
+            return next(
+                one for one in parse_dmn(file.content, file.name, languages=_ANY_LANGUAGE) if one.key == row.key
+            )
 
         return self._decisions.get(row.id, parse)
 
@@ -95,5 +100,5 @@ def _read(unit: UnitOfWork, row: ProcessDefinitionRow) -> KnownDefinition:
         found = [one for one in unit.deployments.resource_list(row.deployment_id) if one.name == name]
         return unit.deployments.resource(row.deployment_id, name).content if found else None
 
-    definitions = parse_bpmn(file.content, file.name, AnyDelegate(), beside, AnyLanguage())
+    definitions = parse_bpmn(file.content, file.name, AnyDelegate(), beside, _ANY_LANGUAGE)
     return KnownDefinition(row, next(one for one in definitions if one.key == row.key))

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from mlc_service.settings import Settings
+from tests.groovy import groovy_folder
 from tests.process.world import World, running_world
+
+__all__ = ["groovy_folder"]
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from mlc_service.dmn.feel.compiler import Test, compile_node, compile_tests
 from mlc_service.dmn.feel.parser import Types, parse_expression, parse_tests
 from mlc_service.dmn.feel.scanner import FeelSyntaxError, ambiguous_names
 from mlc_service.dmn.feel.scope import Evaluate, Run, Scope
-from mlc_service.dmn.feel.tree import UnaryTests
+from mlc_service.dmn.feel.tree import Literal, Negative, UnaryTests
 from mlc_service.dmn.feel.values import EvaluationLimit, to_feel, to_plain
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "unary_tests",
 ]
 _Compiled = TypeVar("_Compiled")
+_Tree = TypeVar("_Tree")
 _MAX_READINGS = 32
 
 
@@ -56,8 +57,13 @@ class _Readings(Generic[_Compiled]):
                 self._readings[present] = found
         return found
 
-    def parsed(self, types: Types | None) -> tuple[UnaryTests, frozenset[str]] | None:
-        return None if self._ambiguous else (parse_tests(self.text, self._known, types), self._known)
+    @property
+    def known(self) -> frozenset[str]:
+        return self._known
+
+    def read_once(self, read: Callable[[str, frozenset[str]], _Tree]) -> _Tree | None:
+        """What `read` makes of the text, or None if the variables at hand decide how it is read."""
+        return None if self._ambiguous else read(self.text, self._known)
 
     def _read(self, names: frozenset[str]) -> _Compiled:
         try:
@@ -76,6 +82,12 @@ class Expression:
         self._readings: _Readings[Evaluate] = _Readings(
             text, known, lambda text, names: compile_node(parse_expression(text, names, strict=strict, types=types))
         )
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the expression is a literal, whatever the variables."""
+        node = self._readings.read_once(lambda text, names: parse_expression(text, names))
+        return isinstance(node.operand if isinstance(node, Negative) else node, Literal)
 
     def value(self, scope: Scope) -> Any:
         """The FEEL value. Raises EvaluationLimit; any other failure is null, as FEEL has it."""
@@ -100,7 +112,8 @@ class Tests:
 
     def parsed(self) -> tuple[UnaryTests, frozenset[str]] | None:
         """The syntax tree and the names it was read with; None if the variables at hand decide how it is read."""
-        return self._readings.parsed(self._types)
+        node = self._readings.read_once(lambda text, names: parse_tests(text, names, self._types))
+        return None if node is None else (node, self._readings.known)
 
     def hold(self, value: Any, scope: Scope) -> bool:
         """Whether the FEEL value passes. A null compared with anything does not. Raises EvaluationLimit."""
