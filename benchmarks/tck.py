@@ -38,7 +38,7 @@ KIT = ROOT.parent / "shared" / "conformance" / "dmn-tck"
 LEVELS = ("compliance-level-2", "compliance-level-3")
 CAMUNDA_7_21 = 2745  # cases, published by the kit
 # cases that must come out right: (of the runner's, of all). Raise them when more do.
-FLOOR_OVER_HTTP = {"compliance-level-2": 116, "compliance-level-3": 3217}
+FLOOR_OVER_HTTP = {"compliance-level-2": 116, "compliance-level-3": 3225}
 FLOOR = {"compliance-level-2": 116, "compliance-level-3": 3275}
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _START_SECONDS = 60

@@ -128,6 +128,7 @@ def settings_from(environment: Mapping[str, str] | None = None, **given: object)
         folder=Path(str(values["data"])).absolute() / "groovy",
         home=_path(source.text("MLC_GROOVY_HOME")),
         java_home=_path(source.text("MLC_JAVA_HOME") or source.text("JAVA_HOME")),
+        one_script_per_jvm=source.choice("MLC_GROOVY_ISOLATED", ("0", "1")) == "1",
     )
     return Settings(**values)  # type: ignore[arg-type]
 

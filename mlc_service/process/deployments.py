@@ -78,7 +78,12 @@ def deploy(unit: UnitOfWork, around: Surroundings, command: Deploy) -> Deployed:
         return parse_bpmn(content, name, around.known_delegates, files.get, around.scripts)
 
     processes = _read(files, _BPMN, processes_of, "process")
-    decisions = _read(files, _DMN, lambda content, name: parse_dmn(content, name, languages=around.scripts), "decision")
+
+    def decisions_of(content: bytes, name: str) -> list[Decision]:
+        others = [other for file, other in files.items() if file != name and file.lower().endswith(_DMN)]
+        return parse_dmn(content, name, others, around.scripts)
+
+    decisions = _read(files, _DMN, decisions_of, "decision")
     now = around.clock.now()
     deployment = DeploymentRow(new_id(now), command.name, command.source, now)
     unit.deployments.insert(

@@ -86,9 +86,13 @@ class Parsed:
 
         def parse() -> Decision:
             file = unit.deployments.resource(row.deployment_id, row.resource_name)
-            return next(
-                one for one in parse_dmn(file.content, file.name, languages=_ANY_LANGUAGE) if one.key == row.key
-            )
+            others = [
+                unit.deployments.resource(row.deployment_id, one.name).content
+                for one in unit.deployments.resource_list(row.deployment_id)
+                if one.name != row.resource_name and one.name.lower().endswith((".dmn", ".dmn11.xml"))
+            ]
+            decisions = parse_dmn(file.content, file.name, others, _ANY_LANGUAGE)
+            return next(one for one in decisions if one.key == row.key)
 
         return self._decisions.get(row.id, parse)
 

@@ -78,3 +78,36 @@ def test_a_decision_that_cannot_answer_leaves_nothing_on_record(world: World) ->
     assert answer.status_code >= 400
     assert "risk" in answer.json()["message"]
     assert _history(world) == []
+
+
+def test_a_date_variable_is_a_date_to_the_decision(world: World) -> None:
+    source = DMN.replace(b'id="risk" name="Risk class"', b'id="young" name="Young"')
+    source = source.replace(b'typeRef="double"><text>auc</text>', b'typeRef="dateTime"><text>trained</text>')
+    source = source.replace(b"&gt;= 0.9", b'&gt;= date and time("2026-01-01T00:00:00Z")')
+    answer = world.http.post(f"{CAMUNDA}/deployment/create", files={"young.dmn": ("young.dmn", source)})
+    assert answer.status_code == 200, answer.text
+    for moment, expected in (("2026-03-01T00:00:00.000+0000", "low"), ("2025-03-01T00:00:00.000+0000", "high")):
+        body = {"variables": {"trained": {"value": moment, "type": "Date"}}}
+        rows = world.http.post(f"{CAMUNDA}/decision-definition/key/young/evaluate", json=body).json()
+        assert rows[0]["class"]["value"] == expected
+
+
+def test_a_decision_may_import_another_file_of_its_deployment(world: World) -> None:
+    library = b"""<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="l" name="l" namespace="library">
+  <decision id="limit" name="limit"><variable name="limit" typeRef="number"/><literalExpression><text>40 + 2</text></literalExpression></decision>
+</definitions>"""
+    user = b"""<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="u" name="u" namespace="user">
+  <import name="lib" namespace="library" importType="https://www.omg.org/spec/DMN/20191111/MODEL/"/>
+  <decision id="double" name="double"><variable name="double" typeRef="number"/>
+    <informationRequirement><requiredDecision href="library#limit"/></informationRequirement>
+    <literalExpression><text>lib.limit * 2</text></literalExpression></decision>
+</definitions>"""
+    files = {"user.dmn": ("user.dmn", user), "library.dmn": ("library.dmn", library)}
+    answer = world.http.post(f"{CAMUNDA}/deployment/create", files=files)
+    assert answer.status_code == 200, answer.text
+    rows = world.http.post(f"{CAMUNDA}/decision-definition/key/double/evaluate", json={}).json()
+    assert [row["double"]["value"] for row in rows] == [84]
+    assert [one["decisionDefinitionKey"] for one in _history(world, rootDecisionInstancesOnly="true")] == ["double"]
+    assert {one["decisionDefinitionKey"] for one in _history(world)} == {"double", "limit"}

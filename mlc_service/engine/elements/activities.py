@@ -11,7 +11,8 @@ from ...language import timers
 from ...language.errors import ExpressionError
 from .. import effects as fx
 from ..errors import HostFailed
-from ..variables import visible_plain, write, write_all
+from ..values import expression_value
+from ..variables import visible, write, write_all
 from .events import EventTrigger, StartEvent
 from .node import Node, ProcessSpec
 from .task_view import TaskView
@@ -136,7 +137,9 @@ class DecisionTask(Node):
     def execute(self, token: Token) -> bool:
         key = self.decision.text(token) or ""
         version = self.version.text(token) if self.version else None
-        rows = token.workflow.host.decide(key, self.binding, version, visible_plain(token), facts_of(token))
+        # a decision compares dates as dates
+        variables = {name: expression_value(value) for name, value in visible(token).items()}
+        rows = token.workflow.host.decide(key, self.binding, version, variables, facts_of(token))
         if self.result_variable:
             write(token, self.result_variable, _mapped(rows, self.map_result, key))
         return True

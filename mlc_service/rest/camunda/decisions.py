@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlc_service.dmn import DecisionResult
-from mlc_service.engine.values import as_variable, plain
+from mlc_service.engine.values import as_variable, expression_value
 from mlc_service.process.decisions import Asker, evaluate_decision
 from mlc_service.process.errors import DefinitionNotFound
 from mlc_service.rest.camunda import fields, query
@@ -90,7 +90,7 @@ def xml(call: Call) -> dict[str, Any]:
 
 def evaluate(call: Call) -> list[dict[str, Any]]:
     """One object of typed values for every row that holds."""
-    variables = {name: plain(value) for name, value in call.body.variables().items()}
+    variables = {name: expression_value(value) for name, value in call.body.variables().items()}
 
     def evaluated(unit: UnitOfWork) -> DecisionResult:
         row = _row(call, unit)
