@@ -46,20 +46,7 @@ class DelegateTask(Node):
         self.implementation = implementation
 
     def execute(self, token: Token) -> None:
-        instance = token.workflow
-        wait = instance.wait(token, "delegate", self)
-        instance.effects.append(
-            fx.JobCreated(
-                wait.number,
-                "delegate",
-                token.id,
-                self.name,
-                implementation=self.implementation,
-                priority=self.job_priority(token),
-                exclusive=self.exclusive,
-                retry_cycle=self.retry_cycle,
-            )
-        )
+        self.ask_for_job(token.workflow.wait(token, "delegate", self), implementation=self.implementation)
 
 
 class ExpressionTask(Node):

@@ -63,20 +63,8 @@ class TimerTrigger:
             self._arm(token, node, text, *following)
 
     def _arm(self, token: Token, node: Node, text: str, due: datetime, remaining: int | None) -> None:
-        instance = token.workflow
-        wait = instance.wait(token, "timer", node, [text, due.isoformat(), remaining])
-        instance.effects.append(
-            fx.JobCreated(
-                wait.number,
-                "timer",
-                token.id,
-                node.name,
-                due=due,
-                priority=node.job_priority(token),
-                exclusive=node.exclusive,
-                retry_cycle=node.retry_cycle,
-            )
-        )
+        wait = token.workflow.wait(token, "timer", node, [text, due.isoformat(), remaining])
+        node.ask_for_job(wait, due=due)
 
 
 _START_TYPES = {

@@ -7,6 +7,7 @@ Spiff's life cycle of a task calls these hooks: `_update` when a token arrives, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from SpiffWorkflow.bpmn.specs.bpmn_process_spec import BpmnProcessSpec
@@ -147,12 +148,19 @@ class Node(BpmnSpecMixin):
         """The token waits for a job that takes it on, before or after the activity."""
         wait = token.workflow.wait(token, "async", self, where)
         token._set_state(TaskState.WAITING)
+        self.ask_for_job(wait)
+
+    def ask_for_job(self, wait: Wait, *, due: datetime | None = None, implementation: str | None = None) -> None:
+        """The outside world is asked for the job that the wait stands for."""
+        token = wait.token
         token.workflow.effects.append(
             fx.JobCreated(
                 wait.number,
-                "async",
+                wait.kind,
                 token.id,
                 self.name,
+                due=due,
+                implementation=implementation,
                 priority=self.job_priority(token),
                 exclusive=self.exclusive,
                 retry_cycle=self.retry_cycle,
