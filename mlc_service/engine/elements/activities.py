@@ -16,7 +16,7 @@ from ..variables import visible, write, write_all
 from .events import EventTrigger, StartEvent
 from .node import Node, ProcessSpec
 from .task_view import TaskView
-from .values import ExpressionSource, ScriptSource, Source, facts_of
+from .values import ExpressionSource, Facts, ScriptSource, Source
 
 if TYPE_CHECKING:
     from ..tokens import Token, Wait
@@ -126,7 +126,7 @@ class DecisionTask(Node):
         version = self.version.text(token) if self.version else None
         # a decision compares dates as dates
         variables = {name: expression_value(value) for name, value in visible(token).items()}
-        rows = token.workflow.host.decide(key, self.binding, version, variables, facts_of(token))
+        rows = token.workflow.host.decide(key, self.binding, version, variables, Facts(token))
         if self.result_variable:
             write(token, self.result_variable, _mapped(rows, self.map_result, key))
         return True

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ...language.errors import ExpressionError
 from ...language.juel import Expression
-from ..ids import derived_id
-from ..variables import Names, remove, visible_plain, write_all
+from ..variables import ExecutionView, Names, remove, visible_plain, write_all
 
 if TYPE_CHECKING:
     from ..tokens import Token
@@ -53,7 +52,7 @@ class ScriptSource:
         variables = visible_plain(token)
         if task is not None:
             variables["task"] = task.as_facts()
-        outcome = token.workflow.host.run_script(self.language, self.source, variables, facts_of(token))
+        outcome = token.workflow.host.run_script(self.language, self.source, variables, Facts(token))
         if outcome.removed:
             remove(token, outcome.removed)
         if outcome.written:
@@ -61,19 +60,30 @@ class ScriptSource:
         return outcome.result
 
 
-def facts_of(token: Token) -> dict[str, Any]:
-    """What a script's `execution` tells besides variables."""
-    instance, node = token.workflow, token.task_spec
-    return {
-        "id": instance.instance_id,
-        "processInstanceId": instance.instance_id,
-        "processDefinitionId": instance.definition_id,
-        "processBusinessKey": instance.business_key,
-        "businessKey": instance.business_key,
-        "currentActivityId": node.name,
-        "currentActivityName": node.bpmn_name,
-        "activityInstanceId": derived_id(instance.instance_id, token.id),
-    }
+class Facts(Mapping[str, Any]):
+    """What `execution` tells besides variables, worked out when it is asked for: most scripts never do."""
+
+    __slots__ = ("_token",)
+
+    NAMES: ClassVar[tuple[str, ...]] = (
+        *("id", "processInstanceId", "processDefinitionId", "processBusinessKey", "businessKey"),
+        *("currentActivityId", "currentActivityName", "activityInstanceId"),
+    )
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.NAMES:
+            raise KeyError(name)
+        # the same members that expressions reach
+        return getattr(ExecutionView(self._token), ExecutionView.__juel__[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.NAMES)
+
+    def __len__(self) -> int:
+        return len(self.NAMES)
 
 
 class ListSource:
