@@ -28,6 +28,9 @@ class Host(Protocol):
         Raises language.ScriptError.
         """
 
+    def groups_of(self, user: str | None) -> list[str]:
+        """The groups of the user for whom the instance runs just now; none for nobody."""
+
     def decide(
         self,
         decision_key: str,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .tokens import Token
 
 _ABSENT = object()
+# asked for by `currentUserGroups()` alone, and answered by a look into the database
+_GROUPS = "authenticatedUserGroups"
 
 
 def find(token: Token, name: str) -> tuple[Token, Any] | None:
@@ -112,13 +114,18 @@ class Names(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name in self._objects:
             return self._objects[name]
+        if name == _GROUPS:
+            instance = self._token.workflow
+            return instance.host.groups_of(instance.user)
         found = find(self._token, name)
         if found is None:
             raise KeyError(name)
         return expression_value(found[1])
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and (name in self._objects or find(self._token, name) is not None)
+        return isinstance(name, str) and (
+            name in self._objects or name == _GROUPS or find(self._token, name) is not None
+        )
 
     def __iter__(self) -> Iterator[str]:
         yield from self._objects

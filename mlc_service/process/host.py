@@ -30,6 +30,11 @@ class UnitHost:
         """The outcome of the script. Raises language.ScriptError."""
         return self._around.scripts.run(language, source, variables, facts=facts)
 
+    def groups_of(self, user: str | None) -> list[str]:
+        """The groups of a known user, else none."""
+        known = None if user is None else self._unit.users.look_up(user)
+        return [] if known is None else list(known.groups)
+
     def decide(
         self,
         decision_key: str,

@@ -64,6 +64,9 @@ class TestHost:
     ) -> ScriptOutcome:
         return _SCRIPTS.run(language, source, variables, facts=facts)
 
+    def groups_of(self, user: str | None) -> list[str]:
+        return ["muppets"] if user == "fozzie" else []
+
     def decide(
         self,
         decision_key: str,

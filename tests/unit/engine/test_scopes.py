@@ -136,3 +136,12 @@ def test_a_script_knows_which_instance_and_activity_it_runs_in(language: str) ->
         + flow("s", "here")
     ))  # fmt: skip
     assert run.variables == {"where": f"{INSTANCE_ID}/here"}
+
+
+def test_an_expression_knows_the_user_and_the_users_groups() -> None:
+    source = diagram(
+        '<bpmn:startEvent id="s"/><bpmn:serviceTask id="t" camunda:expression="${currentUser()} of ${currentUserGroups().contains(\'muppets\')}"'
+        ' camunda:resultVariable="who"/><bpmn:userTask id="u"/>' + flows("s", "t", "u")
+    )
+    assert Driver(source, user="fozzie").variables["who"] == "fozzie of true"
+    assert Driver(source, user="gonzo").variables["who"] == "gonzo of false"
