@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
@@ -92,9 +92,6 @@ class DecisionHistory:
     def count(self, wanted: DecisionHistoryFilter = EVERY_DECISION) -> int:
         statement = select(func.count()).select_from(historic_decisions).where(*_conditions(wanted))
         return self._connection.execute(statement).scalar_one()
-
-    def delete_of_instances(self, instance_ids: Sequence[str]) -> None:
-        self._connection.execute(delete(historic_decisions).where(historic_decisions.c.instance_id.in_(instance_ids)))
 
 
 def _conditions(wanted: DecisionHistoryFilter) -> list[ColumnElement[bool]]:

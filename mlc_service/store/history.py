@@ -24,6 +24,7 @@ from mlc_service.store.rows import HistoricActivityRow, HistoricInstanceRow, His
 from mlc_service.store.selecting import ALL, Page, paged
 from mlc_service.store.tables import (
     historic_activity_instances,
+    historic_decisions,
     historic_process_instances,
     historic_tasks,
     historic_variables,
@@ -97,7 +98,7 @@ class History:
         """Everything that is on record about these instances is gone."""
         if not ids:
             return
-        for table in (historic_activity_instances, historic_tasks, historic_variables):
+        for table in (historic_activity_instances, historic_decisions, historic_tasks, historic_variables):
             self._connection.execute(delete(table).where(table.c.instance_id.in_(ids)))
         self._connection.execute(delete(historic_process_instances).where(historic_process_instances.c.id.in_(ids)))
 
@@ -105,6 +106,7 @@ class History:
         """Everything that is on record about instances of these definitions is gone."""
         for table in (
             historic_activity_instances,
+            historic_decisions,
             historic_tasks,
             historic_variables,
             historic_process_instances,

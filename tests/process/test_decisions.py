@@ -111,3 +111,12 @@ def test_a_decision_may_import_another_file_of_its_deployment(world: World) -> N
     assert [row["double"]["value"] for row in rows] == [84]
     assert [one["decisionDefinitionKey"] for one in _history(world, rootDecisionInstancesOnly="true")] == ["double"]
     assert {one["decisionDefinitionKey"] for one in _history(world)} == {"double", "limit"}
+
+
+def test_the_record_of_a_decision_goes_with_the_deployment_that_is_deleted_with_all_of_it(world: World) -> None:
+    start = {"variables": {"auc": {"value": 0.95}}}
+    world.http.post(f"{CAMUNDA}/process-definition/key/p/start", json=start)
+    assert len(_history(world)) == 1
+    (deployment,) = world.get(f"{CAMUNDA}/deployment")
+    assert world.http.delete(f"{CAMUNDA}/deployment/{deployment['id']}?cascade=true").status_code == 204
+    assert _history(world) == []
