@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -44,13 +45,7 @@ def up(
     try:
         chosen = settings_from(host=host, port=port, data=data, authentication=not no_auth, runs_jobs=jobs == "on")
         listener = server.listen(chosen.host, chosen.port)
-        settings = settings_from(
-            host=host,
-            port=server.port_of(listener),
-            data=data,
-            authentication=not no_auth,
-            runs_jobs=jobs == "on",
-        )
+        settings = replace(chosen, port=server.port_of(listener))
         service = Service(settings)
     except (InvalidSettings, DataInUse, OutdatedSchema, server.AddressInUse) as problem:
         _stop(str(problem))

@@ -232,10 +232,6 @@ class Execution:
         token = self._token(scope)
         return dict(token.data) if local else visible(token)
 
-    def has_scope(self, number: int) -> bool:
-        """Whether an activity instance of that number is alive."""
-        return number in self._instance.tasks
-
     def activity_tree(self) -> ActivityInstance:
         """What is active now, as Camunda's activity-instance tree; the root stands for the process instance."""
         return _tree(self._instance.task_tree)

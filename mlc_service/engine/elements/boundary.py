@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 class BoundaryEvent(Node):
     """A boundary event that waits for its trigger as long as its host is active."""
 
-    is_boundary = True
-
     def __init__(
         self,
         process: ProcessSpec,

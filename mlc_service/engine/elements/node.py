@@ -57,8 +57,6 @@ class Node(BpmnSpecMixin):
     """A flow node. Read-only once parsed: definitions are shared by all instances and threads."""
 
     activity_type = "task"
-    # how many tokens must arrive before the node runs is a matter of joining gateways only
-    is_boundary = False
 
     def __init__(self, process: ProcessSpec, node_id: str, bpmn_name: str | None = None) -> None:
         super().__init__(process, node_id, bpmn_name=bpmn_name)
