@@ -19,6 +19,8 @@ _INFO = (
     process_instances.c.definition_id,
     process_instances.c.definition_key,
     process_instances.c.business_key,
+    process_instances.c.root_id,
+    process_instances.c.caller_id,
     process_instances.c.suspended,
     process_instances.c.started,
 )

@@ -62,6 +62,9 @@ class InstanceRow(NamedTuple):
     definition_id: str
     definition_key: str
     business_key: str | None
+    root_id: str
+    caller_id: str | None
+    caller_number: int | None
     state: bytes
     variables: dict[str, Any]
     suspended: bool
@@ -76,6 +79,8 @@ class InstanceInfo(NamedTuple):
     definition_id: str
     definition_key: str
     business_key: str | None
+    root_id: str
+    caller_id: str | None
     suspended: bool
     started: datetime
 
@@ -101,6 +106,7 @@ class TaskRow(NamedTuple):
     updated: datetime | None
     form_key: str | None
     suspended: bool
+    form_ref: dict[str, Any] | None
 
 
 class CandidateRow(NamedTuple):
@@ -183,20 +189,47 @@ def new_job(
 
 
 class SubscriptionRow(NamedTuple):
-    """Who waits for a signal or message: an instance, or (`instance_id` None) a definition to be started."""
+    """Who waits for an event: an instance, or (`instance_id` None) a definition to be started.
+
+    `kind` is signal, message, conditional or compensate; the last two have no `event_name`.
+    """
 
     id: str
     instance_id: str | None
     definition_id: str
     kind: str
-    event_name: str
+    event_name: str | None
     activity_id: str
     activity: int | None
     created: datetime
 
 
+class ExternalTaskRow(NamedTuple):
+    """Work for a worker outside: `worker` has it until `lock_until`; `retries` None has not failed yet."""
+
+    id: str
+    instance_id: str
+    definition_id: str
+    definition_key: str
+    activity_id: str
+    activity: int
+    topic: str
+    priority: int
+    worker: str | None
+    lock_until: datetime | None
+    retries: int | None
+    error_message: str | None
+    error_details: str | None
+    suspended: bool
+    created: datetime
+
+
 class IncidentRow(NamedTuple):
-    """What a person has to look at; `job_id` is Camunda's `configuration`."""
+    """What a person has to look at; `job_id` or `external_task_id` is Camunda's `configuration`.
+
+    `cause_id` names the incident of a called instance that this one of its caller stands for, `root_cause_id` the
+    first of them.
+    """
 
     id: str
     kind: str
@@ -206,6 +239,10 @@ class IncidentRow(NamedTuple):
     job_id: str | None
     message: str | None
     created: datetime
+    external_task_id: str | None = None
+    cause_id: str | None = None
+    root_cause_id: str | None = None
+    annotation: str | None = None
 
 
 class HistoricInstanceRow(NamedTuple):
@@ -222,6 +259,9 @@ class HistoricInstanceRow(NamedTuple):
     started: datetime
     ended: datetime | None
     delete_reason: str | None
+    root_id: str | None
+    caller_id: str | None
+    start_variables: dict[str, Any] | None
 
 
 class HistoricActivityRow(NamedTuple):
@@ -239,6 +279,7 @@ class HistoricActivityRow(NamedTuple):
     started: datetime
     ended: datetime | None
     canceled: bool
+    called_instance_id: str | None = None
 
 
 class HistoricTaskRow(NamedTuple):

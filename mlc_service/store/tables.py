@@ -111,6 +111,11 @@ process_instances = Table(
     Column("definition_id", Text, ForeignKey("process_definitions.id"), nullable=False, index=True),
     Column("definition_key", Text, nullable=False, index=True),
     Column("business_key", Text, index=True),
+    # the topmost caller, or the instance itself: its row is the lock of all that it called
+    Column("root_id", Text, nullable=False, index=True),
+    # the instance whose call activity waits for this one, and the number of that wait
+    Column("caller_id", Text, index=True),
+    Column("caller_number", Number),
     # the engine's own stored form; nobody else looks inside
     Column("state", LargeBinary, nullable=False),
     # variables of scope 0, in `engine.values` stored form
@@ -153,6 +158,8 @@ tasks = Table(
     Column("updated", UtcDateTime),
     Column("form_key", Text),
     Column("suspended", Boolean, nullable=False),
+    # {"key", "binding", "version"} of camunda:formRef
+    Column("form_ref", Json),
 )
 
 task_candidates = Table(
@@ -232,12 +239,37 @@ event_subscriptions = Table(
     _instance(nullable=True),
     Column("definition_id", Text, ForeignKey("process_definitions.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("kind", Text, nullable=False),
-    Column("event_name", Text, nullable=False),
+    # compensation and conditions have none
+    Column("event_name", Text),
     Column("activity_id", Text, nullable=False),
     Column("activity", Number),
     Column("created", UtcDateTime, nullable=False),
-    CheckConstraint("kind IN ('signal', 'message')", name="kind"),
+    CheckConstraint("kind IN ('signal', 'message', 'compensate', 'conditional')", name="kind"),
     Index("event_subscriptions_kind_event_name_idx", "kind", "event_name"),
+)
+
+external_tasks = Table(
+    "external_tasks",
+    metadata,
+    _id(),
+    _instance(),
+    Column("definition_id", Text, nullable=False, index=True),
+    Column("definition_key", Text, nullable=False),
+    Column("activity_id", Text, nullable=False),
+    # number of the activity instance
+    Column("activity", Number, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("priority", Number, nullable=False),
+    # who has it until `lock_until`; a lock that ran out is nobody's
+    Column("worker", Text),
+    Column("lock_until", UtcDateTime),
+    # NULL until the first failure; 0 is an incident
+    Column("retries", Integer),
+    Column("error_message", Text),
+    Column("error_details", Text),
+    Column("suspended", Boolean, nullable=False),
+    Column("created", UtcDateTime, nullable=False),
+    Index("external_tasks_topic_priority_idx", "topic", text("priority DESC"), "created"),
 )
 
 incidents = Table(
@@ -248,10 +280,15 @@ incidents = Table(
     _instance(nullable=True),
     Column("definition_id", Text, index=True),
     Column("activity_id", Text),
-    # one open incident a job
+    # one open incident a job, one an external task
     Column("job_id", Text, ForeignKey("jobs.id", ondelete="CASCADE"), unique=True),
     Column("message", Text),
     Column("created", UtcDateTime, nullable=False),
+    Column("external_task_id", Text, ForeignKey("external_tasks.id", ondelete="CASCADE"), unique=True),
+    # the incident of a called instance that this one of its caller stands for: they are resolved together
+    Column("cause_id", Text, ForeignKey("incidents.id", ondelete="CASCADE"), index=True),
+    Column("root_cause_id", Text),
+    Column("annotation", Text),
 )
 
 # --- history ----------------------------------------------------------------------------------------------------
@@ -270,6 +307,11 @@ historic_process_instances = Table(
     Column("started", UtcDateTime, nullable=False, index=True),
     Column("ended", UtcDateTime),
     Column("delete_reason", Text),
+    Column("root_id", Text, index=True),
+    # the instance that called this one
+    Column("caller_id", Text, index=True),
+    # what it was started with, for restarting it
+    Column("start_variables", Json),
 )
 
 historic_activity_instances = Table(
@@ -288,6 +330,7 @@ historic_activity_instances = Table(
     Column("started", UtcDateTime, nullable=False),
     Column("ended", UtcDateTime),
     Column("canceled", Boolean, nullable=False),
+    Column("called_instance_id", Text),
 )
 
 historic_tasks = Table(
