@@ -7,6 +7,7 @@ as the new state.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -26,6 +27,13 @@ class ActivityEnded(NamedTuple):
 
     number: int
     canceled: bool
+
+
+class CallStarted(NamedTuple):
+    """The call activity `activity` has called the process instance `instance_id`, whose effects are its own."""
+
+    activity: int
+    instance_id: str
 
 
 class VariableWritten(NamedTuple):
@@ -59,6 +67,15 @@ class TaskCreated(NamedTuple):
     follow_up: datetime | None
     priority: int
     form_key: str | None
+    # {"key", "binding", "version"} of `camunda:formRef`
+    form_ref: dict[str, Any] | None = None
+
+
+class TaskChanged(NamedTuple):
+    """The user task has new values in these fields of `TaskCreated` (a listener or a person set them)."""
+
+    number: int
+    changes: dict[str, Any]
 
 
 class TaskEnded(NamedTuple):
@@ -95,12 +112,31 @@ class JobDropped(NamedTuple):
     number: int
 
 
+class ExternalTaskCreated(NamedTuple):
+    """Work waits for a worker outside, who fetches it by its topic."""
+
+    number: int
+    activity: int
+    activity_id: str
+    topic: str
+    priority: int
+
+
+class ExternalTaskEnded(NamedTuple):
+    """The external task is not there any more: completed, or its activity ended."""
+
+    number: int
+
+
 class Subscribed(NamedTuple):
-    """The instance waits for an event: `kind` is `signal` or `message`."""
+    """The instance waits for an event: `kind` is `signal`, `message`, `conditional` or `compensate`.
+
+    The last two have no name. A compensation waits in the scope `activity` until it is thrown or the scope ends.
+    """
 
     number: int
     kind: str
-    event_name: str
+    event_name: str | None
     activity: int
     activity_id: str
 
@@ -112,10 +148,16 @@ class Unsubscribed(NamedTuple):
 
 
 class SignalThrown(NamedTuple):
-    """A signal goes out to everybody who waits for it, other instances and definitions included."""
+    """A signal goes out to everybody who waited for it when it was thrown, but for the thrower's own instance.
+
+    That one has received it already. `next_numbers` has, of each instance in the hands of the engine at that moment,
+    the next number: a subscription with that number or a higher one came too late, as did every instance of this
+    command that is not named.
+    """
 
     event_name: str
     variables: dict[str, Any]
+    next_numbers: Mapping[str, int]
 
 
 class InstanceEnded(NamedTuple):
@@ -128,12 +170,16 @@ class InstanceEnded(NamedTuple):
 Effect = (
     ActivityStarted
     | ActivityEnded
+    | CallStarted
     | VariableWritten
     | VariableDeleted
     | TaskCreated
+    | TaskChanged
     | TaskEnded
     | JobCreated
     | JobDropped
+    | ExternalTaskCreated
+    | ExternalTaskEnded
     | Subscribed
     | Unsubscribed
     | SignalThrown
