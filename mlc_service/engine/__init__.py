@@ -4,22 +4,31 @@ Pure: no clock, no database, no network. Everything the rest of the service need
 """
 
 from .definition import Definition, StartTrigger, TimerSpec
-from .errors import ExecutionFailed, HostFailed, NotWaiting, StateUnreadable
+from .errors import BpmnErrorThrown, ExecutionFailed, HostFailed, InvalidModification, NotWaiting, StateUnreadable
 from .execution import ActivityInstance, Execution
-from .host import Host, ScriptResult
+from .hierarchy import Caller, StoredInstance
+from .host import CalledElement, Callee, Host, ScriptResult
+from .modification import Instruction
 from .parse import parse_bpmn
 
 __all__ = [
     "ActivityInstance",
+    "BpmnErrorThrown",
+    "CalledElement",
+    "Callee",
+    "Caller",
     "Definition",
     "Execution",
     "ExecutionFailed",
     "Host",
     "HostFailed",
+    "Instruction",
+    "InvalidModification",
     "NotWaiting",
     "ScriptResult",
     "StartTrigger",
     "StateUnreadable",
+    "StoredInstance",
     "TimerSpec",
     "parse_bpmn",
 ]

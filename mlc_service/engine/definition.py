@@ -9,6 +9,7 @@ from typing import Literal
 from ..problems import Problem
 from .elements.events import StartEvent
 from .elements.node import Node, ProcessRoot
+from .elements.triggers import ConditionTrigger
 from .errors import ExecutionFailed
 
 
@@ -22,12 +23,13 @@ class TimerSpec:
 
 @dataclass(frozen=True, slots=True)
 class StartTrigger:
-    """One way to start the process: `kind` is `none`, `signal`, `message` or `timer`."""
+    """One way to start the process: `kind` is `none`, `signal`, `message`, `timer` or `conditional`."""
 
     activity_id: str
     kind: str
     event_name: str | None = None
     timer: TimerSpec | None = None
+    condition: ConditionTrigger | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Definition:
     starts: tuple[StartTrigger, ...]
     root: ProcessRoot
     nodes: Mapping[str, Node]
+    candidate_starter_users: tuple[str, ...] = ()
+    candidate_starter_groups: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = field(default=())
 
     def start_node(self, activity_id: str | None) -> StartEvent:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from ..language.errors import ExpressionError, ScriptError, TimerError
+from .values import UnstorableValue
+
 
 class NotWaiting(LookupError):
     """The instance does not wait for that task, job or subscription (any more)."""
@@ -27,5 +33,36 @@ class HostFailed(Exception):
     """Raised by a `Host` when a script or decision fails for a reason that a person must see."""
 
 
+class BpmnErrorThrown(Exception):
+    """A script, listener or delegate throws a BPMN error: a value of the diagram, not a failure of the step."""
+
+    def __init__(self, code: str, message: str | None = None, variables: Mapping[str, Any] | None = None) -> None:
+        self.code = code
+        self.message = message
+        self.variables = variables or {}
+        # thrown on the way out of an activity, whose own boundary events do not catch it any more
+        self.is_outside = False
+        super().__init__(f"BPMN error {code!r}" + (f": {message}" if message else ""))
+
+
+class InvalidModification(ValueError):
+    """What was asked of an instance cannot be done to it; the message says which part and why."""
+
+
 class StateUnreadable(ValueError):
     """A stored instance was written by a newer version of the service, or is damaged."""
+
+
+# what a diagram, its data or its surroundings can do wrong in a step
+FAILURES = (ExpressionError, ScriptError, TimerError, HostFailed, UnstorableValue)
+
+
+def failed(failure: Exception, element_id: str) -> ExecutionFailed:
+    """What the caller of the engine hears of a failure at an element."""
+    if isinstance(failure, ExpressionError):
+        where = f" (column {failure.column} of {failure.text!r})" if failure.column else ""
+        return ExecutionFailed(f"{failure.message}{where}", element_id)
+    if isinstance(failure, ScriptError):
+        where = f" (script line {failure.line})" if failure.line else ""
+        return ExecutionFailed(f"{failure.message}{where}", element_id)
+    return ExecutionFailed(str(failure), element_id)

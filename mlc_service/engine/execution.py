@@ -2,28 +2,33 @@
 
     execution = Execution.start(definition, host, instance_id=…, now=…)
     execution.complete_task(number, {"approved": True})
-    state, effects = execution.dump(), execution.effects
+    for one in execution.touched():
+        state, effects = one.dump(), one.effects
 
-Every input runs to the next wait. If it raises, throw the execution away: its state is undefined by then.
+Every input runs to the next wait. If it raises, throw the execution away: its state is undefined by then. What one
+input does may reach other instances, those that were called and those that call; `touched` has them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from . import modification, throwing
 from . import state as stored_form
 from .definition import Definition
 from .effects import Effect
 from .elements.node import Node
-from .errors import ExecutionFailed, NotWaiting
+from .errors import FAILURES, BpmnErrorThrown, ExecutionFailed, NotWaiting, failed
+from .hierarchy import Caller, Hierarchy, StoredInstance
 from .host import Host
-from .instance import _FAILURES, Instance, failed
+from .instance import Instance
+from .modification import Instruction
 from .tokens import Token, Wait
-from .values import from_stored, to_stored
-from .variables import remove, visible, visible_plain, write_all, write_local
+from .values import to_stored
+from .variables import remove, visible, write_all, write_local
 
 
 @dataclass(slots=True)
@@ -39,7 +44,7 @@ class ActivityInstance:
 
 
 class Execution:
-    """One process instance in memory. Inputs are the methods, outputs `effects`, `dump()` and `changed_scopes()`."""
+    """One process instance in memory. Inputs are the methods, outputs `touched()`: effects, state, changed scopes."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
@@ -57,34 +62,31 @@ class Execution:
         business_key: str | None = None,
         user: str | None = None,
         definition_id: str | None = None,
+        instructions: Sequence[Instruction] = (),
+        skips_listeners: bool = False,
+        skips_mappings: bool = False,
     ) -> Execution:
         """A new instance that has run to its first wait, from the start event `at` (default: the none start event).
 
-        Raises ExecutionFailed, also if the process has no such start event.
+        With `instructions` it begins where they say instead. Raises ExecutionFailed, also if the process has no such
+        start event, and InvalidModification.
         """
         instance = Instance(
-            definition.nodes,
-            definition.root,
+            Hierarchy(now, user),
+            definition,
             host,
             instance_id=instance_id,
             definition_id=definition_id,
             business_key=business_key,
-            user=user,
-            now=now,
+            is_new=True,
         )
-        node = definition.start_node(at)
+        instance.skips_listeners, instance.skips_mappings = skips_listeners, skips_mappings
         execution = cls(instance)
-        try:
-            for name, value in (variables or {}).items():
-                write_local(instance.task_tree, name, value)
-            if node.initiator:
-                write_local(instance.task_tree, node.initiator, user)
-            for listener in definition.root.start_listeners:
-                listener.value(instance.task_tree)
-            instance.arrive([instance.enter(node, instance.task_tree)])
-        except _FAILURES as failure:
-            raise failed(failure, node.name) from failure
-        instance.do_engine_steps()
+        if instructions:
+            execution._run("", lambda: modification.begin(instance, variables or {}, instructions))
+        else:
+            node = definition.start_node(at)
+            execution._run(str(node.name), lambda: instance.begin(variables or {}, node))
         return execution
 
     @classmethod
@@ -100,36 +102,136 @@ class Execution:
         business_key: str | None = None,
         user: str | None = None,
         definition_id: str | None = None,
+        caller: Caller | None = None,
     ) -> Execution:
         """The instance as it was stored; `scopes` are the stored variables by scope number (0: process instance)."""
+        stored = StoredInstance(instance_id, definition, definition_id, host, state, scopes, business_key, caller)
+        return cls.of(stored, now=now, user=user)
+
+    @classmethod
+    def conditions_met(
+        cls,
+        definition: Definition,
+        host: Host,
+        *,
+        instance_id: str,
+        now: datetime,
+        variables: Mapping[str, Any],
+        user: str | None = None,
+    ) -> list[str]:
+        """Ids of the conditional start events whose condition holds for these variables; nothing is started."""
         instance = Instance(
-            definition.nodes,
-            definition.root,
-            host,
-            instance_id=instance_id,
-            definition_id=definition_id,
-            business_key=business_key,
-            user=user,
-            now=now,
+            Hierarchy(now, user), definition, host, instance_id=instance_id, definition_id=None, business_key=None
         )
-        stored_form.load(instance, state)
-        for number, variables in scopes.items():
-            token = instance.tasks.get(number)
-            if token is not None:
-                token.data = {name: from_stored(value) for name, value in variables.items()}
-                instance.stored_scopes.add(number)
-        return cls(instance)
+        root = instance.task_tree
+        for name, value in variables.items():
+            write_local(root, name, value)
+        return [
+            start.activity_id
+            for start in definition.starts
+            if start.condition is not None and start.condition.is_met(root)
+        ]
+
+    @classmethod
+    def of(cls, stored: StoredInstance, *, now: datetime, user: str | None = None) -> Execution:
+        """The instance as it was stored."""
+        return cls(Hierarchy(now, user).load(stored))
 
     # -- inputs -----------------------------------------------------------------------------------------------------
 
-    def complete_task(self, number: int, variables: Mapping[str, Any] | None = None) -> None:
-        """The user task is complete, with the variables written from its scope."""
+    def complete_task(
+        self, number: int, variables: Mapping[str, Any] | None = None, facts: Mapping[str, Any] | None = None
+    ) -> None:
+        """The user task is complete, with the variables written from its scope.
+
+        `facts` are the task's fields as they are now (`task_view.TaskView.as_fields`), for its listeners.
+        """
         wait = self._instance.answered(number, ("task",))
+        self._instance.task_facts = facts or {}
         self._go_on(wait, lambda: wait.node.answer(wait, variables or {}))
 
-    def receive(self, number: int, variables: Mapping[str, Any] | None = None) -> None:
-        """The message or signal that subscription `number` waits for has arrived."""
+    def change_task(self, number: int, changes: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> None:
+        """A person has changed fields of the user task; its `update` and `assignment` listeners know."""
+        wait = self._instance.answered(number, ("task",))
+        self._go_on(wait, lambda: wait.node.change(wait, facts or {}, changes))
+
+    def task_error(
+        self, number: int, code: str, message: str | None = None, variables: Mapping[str, Any] | None = None
+    ) -> bool:
+        """The user task has ended with a BPMN error; somebody caught it, or (False) its token ended, as in Camunda."""
+        return self._fail(self._instance.answered(number, ("task",)), code, message, variables)
+
+    def task_escalation(self, number: int, code: str, variables: Mapping[str, Any] | None = None) -> bool:
+        """The user task has escalated; False if nobody catches that."""
+        wait = self._instance.answered(number, ("task",))
+        caught: list[bool] = []
+        self._go_on(wait, lambda: caught.append(throwing.throw_escalation(wait.token, code, variables)))
+        return caught[0]
+
+    def complete_external_task(
+        self,
+        number: int,
+        variables: Mapping[str, Any] | None = None,
+        local_variables: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The worker has done the external task; its BPMN error definitions are looked at first."""
+        wait = self._instance.answered(number, ("external",))
+        self._go_on(wait, lambda: wait.node.completed(wait, variables or {}, local_variables or {}))
+
+    def fail_external_task(
+        self,
+        number: int,
+        facts: Mapping[str, Any],
+        variables: Mapping[str, Any] | None = None,
+        local_variables: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """The worker's variables are written; True if the diagram takes the failure for a BPMN error.
+
+        `facts` is what the expressions of `camunda:errorEventDefinition` see as `externalTask`. Otherwise the task
+        goes on waiting.
+        """
+        wait = self._instance.answered(number, ("external",))
+        thrown: list[bool] = []
+
+        def report() -> None:
+            thrown.append(wait.node.reported(wait, facts, variables or {}, local_variables or {}))
+
+        self._go_on(wait, report)
+        return thrown[0]
+
+    def external_task_error(
+        self, number: int, code: str, message: str | None = None, variables: Mapping[str, Any] | None = None
+    ) -> bool:
+        """The worker has reported a BPMN error; somebody caught it, or (False) its token ended."""
+        return self._fail(self._instance.answered(number, ("external",)), code, message, variables)
+
+    def receive(
+        self,
+        number: int,
+        variables: Mapping[str, Any] | None = None,
+        local_variables: Mapping[str, Any] | None = None,
+    ) -> None:
+        """The message or signal that subscription `number` waits for has arrived.
+
+        `local_variables` belong to the scope that waits.
+        """
         wait = self._instance.answered(number, ("signal", "message"))
+
+        def receive() -> None:
+            for name, value in (local_variables or {}).items():
+                write_local(wait.token, name, value)
+            wait.node.answer(wait, variables or {})
+
+        self._go_on(wait, receive)
+
+    def trigger(self, number: int, variables: Mapping[str, Any] | None = None) -> None:
+        """The activity instance that waits for a trigger (a receive task, with a message or without) has gone on."""
+        token = self._token(number)
+        kinds = ("trigger", "message", "signal", "conditional")
+        waiting = [wait for wait in token.waits.values() if wait.kind in kinds and wait.node is token.task_spec]
+        if not waiting:
+            raise NotWaiting(number)
+        wait = waiting[0]
         self._go_on(wait, lambda: wait.node.answer(wait, variables or {}))
 
     def fire_timer(self, number: int) -> None:
@@ -144,7 +246,9 @@ class Execution:
 
     def delegate_variables(self, number: int) -> dict[str, Any]:
         """The variables that the delegate of job `number` sees, plain, its input parameters included."""
-        return visible_plain(self._instance.answered(number, ("delegate",)).token)
+        wait = self._instance.answered(number, ("delegate",))
+        inputs: dict[str, Any] = wait.node.delegate_inputs(wait.token)
+        return inputs
 
     def delegate_completed(self, number: int, written: Mapping[str, Any], removed: Iterable[str] = ()) -> None:
         """The delegate has done its work; its writes are recorded and the token has gone on."""
@@ -164,47 +268,99 @@ class Execution:
         variables: Mapping[str, Any] | None = None,
     ) -> bool:
         """The delegate raised a BPMN error; a boundary event took it, or (False) the token ended, as in Camunda."""
-        wait = self._instance.answered(number, ("delegate",))
-        caught = []
-
-        def throw() -> None:
-            caught.append(wait.node.fail(wait.token, error_code, message, variables or {}))
-
-        self._go_on(wait, throw)
-        return caught[0]
+        return self._fail(self._instance.answered(number, ("delegate",)), error_code, message, variables)
 
     def set_variables(
         self, written: Mapping[str, Any], deleted: Iterable[str] = (), *, scope: int = 0, local: bool = True
     ) -> None:
-        """The variables are written and deleted; from `scope` upwards unless `local`."""
+        """The variables are written and deleted, from `scope` upwards unless `local`; who waited for that goes on."""
         token = self._token(scope)
-        try:
+
+        def write() -> None:
             if local:
                 for name, value in written.items():
                     write_local(token, name, value)
             else:
                 write_all(token, written)
-            remove(token, deleted)
-        except _FAILURES as failure:
-            raise failed(failure, token.task_spec.name) from failure
+            remove(token, deleted, local=local)
 
-    def cancel(self, state: str = "EXTERNALLY_TERMINATED") -> None:
-        """The instance is over before its end."""
-        self._instance.end(state, None)
+        self._run(str(token.task_spec.name), write)
 
-    def _go_on(self, wait: Wait, step: Any) -> None:
+    def modify(
+        self,
+        instructions: Sequence[Instruction],
+        *,
+        skips_listeners: bool = False,
+        skips_mappings: bool = False,
+    ) -> None:
+        """Tokens are cancelled and begun as the instructions say, one after the other. Raises InvalidModification."""
+        instance = self._instance
+        instance.skips_listeners, instance.skips_mappings = skips_listeners, skips_mappings
+        self._run("", lambda: modification.carry_out(instance, instructions))
+
+    def cancel(
+        self,
+        state: str = "EXTERNALLY_TERMINATED",
+        *,
+        skips_listeners: bool = False,
+        skips_mappings: bool = False,
+    ) -> None:
+        """The instance is over before its end, with all it has called."""
+        instance = self._instance
+        instance.is_deleted = True
+        instance.skips_listeners, instance.skips_mappings = skips_listeners, skips_mappings
+        self._run("", lambda: instance.end(state, None))
+
+    def _fail(self, wait: Wait, code: str, message: str | None, variables: Mapping[str, Any] | None) -> bool:
+        instance = self._instance
+        caught: list[bool] = []
+        thrown = BpmnErrorThrown(code, message, variables)
+        self._go_on(wait, lambda: caught.append(instance.fail(wait.token, thrown)))
+        return caught[0]
+
+    def _go_on(self, wait: Wait, step: Callable[[], object]) -> None:
+        self._run(str(wait.node.name), step, wait.token)
+
+    def _run(self, element_id: str, step: Callable[[], object], token: Token | None = None) -> None:
         instance = self._instance
         try:
             step()
-        except _FAILURES as failure:
-            raise failed(failure, wait.node.name) from failure
+        except BpmnErrorThrown as thrown:
+            instance.fail(token or instance.task_tree, thrown)
+        except FAILURES as failure:
+            raise failed(failure, element_id) from failure
         instance.do_engine_steps()
 
     # -- outputs ----------------------------------------------------------------------------------------------------
 
+    def touched(self) -> list[Execution]:
+        """All instances that the input has reached, this one included; who calls comes before who is called."""
+        return [Execution(instance) for instance in self._instance.hierarchy.instances.values()]
+
+    @property
+    def instance_id(self) -> str:
+        return self._instance.instance_id
+
+    @property
+    def definition_id(self) -> str | None:
+        return self._instance.definition_id
+
+    @property
+    def business_key(self) -> str | None:
+        return self._instance.business_key
+
+    @property
+    def caller(self) -> Caller | None:
+        return self._instance.caller
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the input has created this instance."""
+        return self._instance.is_new
+
     @property
     def effects(self) -> list[Effect]:
-        """What has happened since start or load, in order."""
+        """What has happened to this instance since start or load, in order."""
         return self._instance.effects
 
     @property
@@ -236,6 +392,11 @@ class Execution:
         """What is active now, as Camunda's activity-instance tree; the root stands for the process instance."""
         return _tree(self._instance.task_tree)
 
+    def node_of(self, number: int) -> Node:
+        """The element that the activity instance is of. Raises NotWaiting."""
+        node: Node = self._token(number).task_spec
+        return node
+
     def _token(self, number: int) -> Token:
         token = self._instance.tasks.get(number)
         if token is None:
@@ -245,11 +406,11 @@ class Execution:
 
 def _tree(token: Token) -> ActivityInstance:
     node: Node = token.task_spec
-    tree = ActivityInstance(token.id, node.name, node.bpmn_name, node.activity_type)
+    tree = ActivityInstance(token.id, str(node.name), node.bpmn_name, node.activity_type)
     for child in token.children:
         continuation = next((wait for wait in child.waits.values() if wait.kind == "async"), None)
         if continuation is not None:
-            tree.transitions.append((continuation.number, child.task_spec.name))
+            tree.transitions.append((continuation.number, str(child.task_spec.name)))
         else:
             tree.children.append(_tree(child))
     return tree

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .definition import Definition
+    from .hierarchy import StoredInstance
+
+
+class ThrownError(Protocol):
+    """A BPMN error that a script has thrown."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def message(self) -> str | None: ...
 
 
 class ScriptResult(Protocol):
-    """The outcome of a script: its last value and its journal of variable writes."""
+    """The outcome of a script: its last value, its journal of variable writes, the BPMN error it ended with."""
 
     @property
     def result(self) -> Any: ...
@@ -15,6 +29,30 @@ class ScriptResult(Protocol):
     def written(self) -> Mapping[str, Any]: ...
     @property
     def removed(self) -> list[str]: ...
+    @property
+    def error(self) -> ThrownError | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CalledElement:
+    """What a call activity calls: a process key and which of its versions (Camunda manual, "Call Activity").
+
+    `binding` is latest, deployment, version or versionTag; `version` is the number or tag that the last two need.
+    """
+
+    key: str
+    binding: str = "latest"
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """The process that a call activity starts, with the id its instance will have and its own host."""
+
+    instance_id: str
+    definition: Definition
+    definition_id: str | None
+    host: Host
 
 
 class Host(Protocol):
@@ -43,3 +81,14 @@ class Host(Protocol):
 
         Raises HostFailed if the decision is unknown or fails.
         """
+
+    def listen(
+        self, implementation: str, event: str, variables: Mapping[str, Any], facts: Mapping[str, Any]
+    ) -> ScriptResult:
+        """The delegate has been called as a listener of that event, inside the command. Raises HostFailed."""
+
+    def call(self, wanted: CalledElement) -> Callee:
+        """The deployed process that a call activity means. Raises HostFailed if there is none."""
+
+    def stored(self, instance_id: str) -> StoredInstance:
+        """Another instance of the same hierarchy: a caller, or one that was called."""

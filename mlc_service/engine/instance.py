@@ -1,28 +1,31 @@
-"""One running process instance: the ready stack, the tree of tokens, the index of waits.
+"""One running process instance: its tree of tokens and the index of what they wait for.
 
 Subclasses Spiff's `BpmnWorkflow` and replaces its scheduling: nothing here walks the tree, so a step costs the same
-after ten turns of a loop and after ten thousand.
+after ten turns of a loop and after ten thousand. The ready stack belongs to the hierarchy (`hierarchy.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
 
-from ..language.errors import ExpressionError, ScriptError, TimerError
+from . import compensation, throwing
 from . import effects as fx
-from .elements.node import Node, ProcessRoot
-from .errors import ExecutionFailed, HostFailed, NotWaiting
-from .host import Host
+from .elements.node import Node
+from .errors import BpmnErrorThrown, HostFailed, NotWaiting
+from .hierarchy import Caller, Hierarchy
+from .host import Callee, Host
 from .tokens import Token, Wait
-from .values import UnstorableValue
-from .variables import write_all
+from .variables import write_all, write_local
 
-_FAILURES = (ExpressionError, ScriptError, TimerError, HostFailed, UnstorableValue)
+if TYPE_CHECKING:
+    from .definition import Definition
+
 _JOB_KINDS = frozenset({"async", "timer", "delegate"})
+# kinds of waits that the outside world has no row of
+_SILENT_KINDS = frozenset({"call", "trigger"})
 
 
 class Instance(BpmnWorkflow):
@@ -30,55 +33,73 @@ class Instance(BpmnWorkflow):
 
     def __init__(
         self,
-        nodes: Mapping[str, Node],
-        root: ProcessRoot,
+        hierarchy: Hierarchy,
+        definition: Definition,
         host: Host,
         *,
         instance_id: str,
         definition_id: str | None,
         business_key: str | None,
-        user: str | None,
-        now: datetime,
+        caller: Caller | None = None,
+        is_new: bool = False,
     ) -> None:
         # BpmnWorkflow.__init__ is left out: it builds the root with Task and predicts the whole graph
+        root = definition.root
         self.spec = root.process
-        self.nodes = nodes
+        self.definition = definition
+        self.nodes = definition.nodes
         self.root_node = root
         self.host = host
+        self.hierarchy = hierarchy
+        self.ready = hierarchy.ready
+        self.now = hierarchy.now
+        self.user = hierarchy.user
         self.instance_id = instance_id
         self.definition_id = definition_id
         self.business_key = business_key
-        self.user = user
-        self.now = now
+        self.caller = caller
+        self.is_new = is_new
         self.data: dict[str, Any] = {}
         self.tasks: dict[int, Token] = {}
         self.waits: dict[int, Wait] = {}
-        # a stack, not a queue: a branch runs to its wait before its sibling starts, as in Camunda
-        self.ready: list[Token] = []
+        self.signal_waits: dict[int, Wait] = {}
+        self.conditional_waits: dict[int, Wait] = {}
+        # what conditional events have to look at: a changed variable (scope, name, create | update | delete), or
+        # (scope, None, number) a wait for a condition that has just begun
+        self.variable_events: list[tuple[Token, str | None, str | int]] = []
+        # inclusive joins with tokens that wait: number of the scope, id of the gateway
+        self.open_joins: set[tuple[int, str]] = set()
+        self.last_activity: str | None = None
         self.effects: list[fx.Effect] = []
         self.changed: set[int] = set()
         self.stored_scopes: set[int] = set()
         self.gone_scopes: set[int] = set()
         self.next_number = 1
+        # fields of the user task that an input is about, for its listeners
+        self.task_facts: Mapping[str, Any] = {}
+        self.skips_listeners = False
+        self.skips_mappings = False
+        self.is_deleted = False
+        # whether the instance lives on without a token: while it is modified
+        self.is_kept = False
         self.completed = False
         self.success = True
+        hierarchy.instances[instance_id] = self
         self.task_tree = Token(self, root, None, 0)
         self.task_tree.is_started = True
 
     # -- scheduling -------------------------------------------------------------------------------------------------
 
     def do_engine_steps(self, will_complete_task: Any = None, did_complete_task: Any = None) -> None:  # noqa: ARG002
-        """No token is ready any more. Raises ExecutionFailed, after which this instance is of no use."""
-        ready = self.ready
-        while ready:
-            token = ready.pop()
-            if token.is_gone:
-                continue
-            with_element = token.task_spec
-            try:
-                token.run()
-            except _FAILURES as failure:
-                raise failed(failure, with_element.name) from failure
+        """No token is ready any more, here or in the instances this one calls. Raises ExecutionFailed."""
+        if self.variable_events:
+            self.look_at_conditions()
+        self.hierarchy.run()
+
+    def new_number(self) -> int:
+        number = self.next_number
+        self.next_number = number + 1
+        return number
 
     def enter(self, node: Node, scope: Token) -> Token:
         """A new token in the scope, about to arrive at the node (`arrive` brings it there)."""
@@ -98,9 +119,17 @@ class Instance(BpmnWorkflow):
         number = self.next_number
         self.next_number = number + 1
         wait = Wait(number, kind, token, node, detail)
-        self.waits[number] = wait
-        token.waits[number] = wait
+        self.remember_wait(wait)
         return wait
+
+    def remember_wait(self, wait: Wait) -> None:
+        """The wait is in every index it belongs to."""
+        self.waits[wait.number] = wait
+        wait.token.waits[wait.number] = wait
+        if wait.kind == "signal":
+            self.signal_waits[wait.number] = wait
+        elif wait.kind == "conditional":
+            self.conditional_waits[wait.number] = wait
 
     def answered(self, number: int, kinds: tuple[str, ...]) -> Wait:
         """The wait of that number, if it is of one of the kinds; raises NotWaiting."""
@@ -111,18 +140,44 @@ class Instance(BpmnWorkflow):
 
     def end_wait(self, wait: Wait, reason: str = "deleted") -> None:
         """The question is not open any more."""
-        del self.waits[wait.number]
-        del wait.token.waits[wait.number]
-        if wait.kind == "task":
-            self.effects.append(fx.TaskEnded(wait.number, reason))
-        elif wait.kind in _JOB_KINDS:
-            self.effects.append(fx.JobDropped(wait.number))
-        else:
-            self.effects.append(fx.Unsubscribed(wait.number))
+        number = wait.number
+        del self.waits[number]
+        del wait.token.waits[number]
+        kind = wait.kind
+        if kind == "task":
+            self.effects.append(fx.TaskEnded(number, reason))
+        elif kind in _JOB_KINDS:
+            self.effects.append(fx.JobDropped(number))
+        elif kind == "external":
+            self.effects.append(fx.ExternalTaskEnded(number))
+        elif kind not in _SILENT_KINDS:
+            self.signal_waits.pop(number, None)
+            self.conditional_waits.pop(number, None)
+            self.effects.append(fx.Unsubscribed(number))
 
     def end_waits(self, token: Token) -> None:
         for wait in list(token.waits.values()):
             self.end_wait(wait)
+
+    def signal(self, event_name: str, variables: Mapping[str, Any]) -> None:
+        """Whoever waits for the signal in this instance has received it."""
+        # those who wait now; who begins to wait because of it comes too late
+        for wait in list(self.signal_waits.values()):
+            if wait.number in self.waits and wait.node.signal_name(wait) == event_name:
+                wait.node.answer(wait, variables)
+
+    def look_at_conditions(self) -> None:
+        """Conditional events that a changed variable makes true have fired, once for each change that does."""
+        while self.variable_events:
+            events, self.variable_events = self.variable_events, []
+            for scope, name, event in events:
+                for wait in list(self.conditional_waits.values()):
+                    if wait.number not in self.waits or not (name is None or wait.token.is_inside(scope)):
+                        continue
+                    trigger = wait.node.trigger
+                    concerns = wait.number == event if name is None else trigger.concerns(name, event)
+                    if concerns and trigger.is_met(wait.token):
+                        wait.node.answer(wait, {})
 
     # -- the tree ---------------------------------------------------------------------------------------------------
 
@@ -130,88 +185,171 @@ class Instance(BpmnWorkflow):
         """History knows that the activity instance of this token exists."""
         node = token.task_spec
         token.is_started = True
-        self.effects.append(fx.ActivityStarted(token.id, node.name, node.bpmn_name, node.activity_type, token.scope.id))
+        if self._is_recorded(token):
+            self.effects.append(
+                fx.ActivityStarted(token.id, node.name, node.bpmn_name, node.activity_type, token.scope.id)
+            )
 
     def end_activity(self, token: Token, *, canceled: bool) -> None:
         if token.is_started:
             token.is_started = False
-            self.effects.append(fx.ActivityEnded(token.id, canceled))
+            if self._is_recorded(token):
+                self.effects.append(fx.ActivityEnded(token.id, canceled))
+
+    @staticmethod
+    def _is_recorded(token: Token) -> bool:
+        """Whether history has a row of the token: none of link events and of finished scopes that are undone."""
+        return token.task_spec.is_in_history and compensation.UNDOING not in token.internal_data
 
     def leave(self, token: Token) -> None:
         """The token is gone; a scope that it was the last of is done. Successors must be in the tree already."""
         scope = token.scope
-        self._forget(token)
+        self.forget(token)
+        if compensation.is_handler(token):
+            compensation.handler_left(token)
         if not scope.has_children and not scope.is_gone:
+            self.last_activity = str(token.task_spec.name)
             scope.task_spec.scope_done(scope)
+
+    def look_at_joins(self) -> None:
+        """Inclusive joins that nothing can reach any more have fired. To be asked when no token is ready."""
+        for number, gateway in sorted(self.open_joins):
+            scope = self.tasks.get(number)
+            if scope is None or gateway not in scope.internal_data.get("joins", {}):
+                self.open_joins.discard((number, gateway))
+            else:
+                self.nodes[gateway].look_again(scope)
 
     def cancel_token(self, token: Token) -> None:
         """The token and all it encloses are cancelled, innermost first; its scope is not asked whether it is done."""
         for child in token.children:
             self.cancel_token(child)
+        self.end_calls(token)
+        node = token.task_spec
         if token.is_started:
-            # Camunda calls them for a cancelled activity, too
-            for listener in token.task_spec.end_listeners:
-                listener.value(token)
+            # Camunda calls them for a cancelled activity, too; of a deleted instance in the other order
+            if self.is_deleted:
+                node.canceled(token)
+            node.call_end_listeners(token, is_canceled=True)
+            if not self.is_deleted:
+                node.canceled(token)
         self.end_waits(token)
+        compensation.drop(token)
         self.end_activity(token, canceled=True)
-        self._forget(token)
+        self.forget(token)
 
-    def _forget(self, token: Token) -> None:
+    def cancel_children(self, scope: Token, but: Token | None = None) -> None:
+        """Everything inside the scope is cancelled."""
+        for child in scope.children:
+            if child is not but:
+                self.cancel_token(child)
+        scope.internal_data.pop("joins", None)
+
+    def forget(self, token: Token) -> None:
+        """The token is in the tree no more."""
         if token.id in self.stored_scopes:
             self.gone_scopes.add(token.id)
         self.changed.discard(token.id)
         token.leave_tree()
 
+    def interrupt(self, scope: Token, but: Token) -> None:
+        """All that went on in the scope is cancelled, and nothing else is waited for there; `but` takes over."""
+        self.cancel_children(scope, but=but)
+        self.end_waits(scope)
+
     def replace(self, host: Token, node: Node, variables: Mapping[str, Any] | None = None) -> None:
         """The host is cancelled and a token of `node` (its boundary event) has its place."""
+        if variables:
+            write_all(host, variables)
         # the new one first: the scope must never look empty in between
         successor = self.enter(node, host.scope)
+        compensation.hand_on(host, successor)
         self.cancel_token(host)
-        if variables:
-            write_all(successor, variables)
         self.arrive([successor])
 
-    def end(self, state: str, end_activity_id: str | None) -> None:
-        """The instance is over. Its variables leave with it."""
+    def begin(self, variables: Mapping[str, Any], node: Node | None = None) -> None:
+        """The new instance has its variables and stands at its start event."""
         root = self.task_tree
-        for child in root.children:
-            self.cancel_token(child)
-        for listener in self.root_node.end_listeners:
-            listener.value(root)
+        for name, value in variables.items():
+            write_local(root, name, value)
+        node = node or self.definition.start_node(None)
+        if node.initiator:
+            write_local(root, node.initiator, self.user)
+        self.root_node.begin(root)
+        if self.conditional_waits:
+            # what it is started with counts as written
+            self.variable_events.extend((root, name, "create") for name in variables)
+        self.arrive([self.enter(node, root)])
+
+    def end(self, state: str, end_activity_id: str | None) -> None:
+        """The instance is over. Its variables leave with it; who called it goes on if it has completed."""
+        root = self.task_tree
+        self.cancel_children(root)
+        try:
+            self.root_node.call_end_listeners(root)
+        except BpmnErrorThrown as thrown:
+            raise HostFailed(f"the process threw {thrown}") from thrown
         self.end_waits(root)
         self.completed = True
-        self.ready.clear()
         root.is_gone = True
         self.effects.append(fx.InstanceEnded(state, end_activity_id))
+        if state == "COMPLETED":
+            calling = self.calling_wait()
+            if calling is not None:
+                calling.node.pass_out(calling, self)
+                calling.node.answer(calling, {})
+
+    # -- calling ----------------------------------------------------------------------------------------------------
+
+    def call(self, wait: Wait, callee: Callee, business_key: str | None) -> Instance:
+        """A new instance of the called process, its variables yet to be given."""
+        called = Instance(
+            self.hierarchy,
+            callee.definition,
+            callee.host,
+            instance_id=callee.instance_id,
+            definition_id=callee.definition_id,
+            business_key=business_key,
+            caller=Caller(self.instance_id, wait.number),
+            is_new=True,
+        )
+        self.effects.append(fx.CallStarted(wait.token.id, called.instance_id))
+        return called
+
+    def calling_wait(self) -> Wait | None:
+        """What the call activity that called this instance waits with, or None if nobody called it or waits."""
+        if self.caller is None:
+            return None
+        caller = self.hierarchy.loaded(self.caller.instance_id, self.host)
+        return caller.waits.get(self.caller.number)
+
+    def end_calls(self, token: Token) -> None:
+        """What the token has called is over."""
+        for wait in list(token.waits.values()):
+            if wait.kind == "call":
+                called = self.hierarchy.loaded(wait.detail, self.host)
+                if not called.completed:
+                    called.end("INTERNALLY_TERMINATED", None)
 
     # -- errors -----------------------------------------------------------------------------------------------------
 
-    def throw_error(self, token: Token, code: str, message: str | None, variables: Mapping[str, Any]) -> bool:
-        """The innermost boundary event that catches the code has fired; False if none does.
-
-        A boundary event with that very code goes before one that catches any (BPMN 2.0 §10.5.6, Camunda manual).
-        """
-        host: Token | None = token
-        while host is not None and host.parent is not None:
-            catcher = host.task_spec.error_boundary(code)
-            if catcher is not None:
-                caught = dict(variables)
-                if catcher.error_code_variable:
-                    caught[catcher.error_code_variable] = code
-                if catcher.error_message_variable:
-                    caught[catcher.error_message_variable] = message
-                self.replace(host, catcher, caught)
-                return True
-            host = host.parent
+    def fail(self, token: Token, thrown: BpmnErrorThrown) -> bool:
+        """The BPMN error is caught, or (False) its token has ended as at a none end event: Camunda's rule for both."""
+        if token.parent is None:
+            # a listener of the process itself: nobody is left who could catch it
+            raise HostFailed(f"the process threw {thrown}")
+        if throwing.throw_error(token.scope if thrown.is_outside else token, thrown):
+            return True
+        write_all(token, thrown.variables)
+        self.cancel_children(token)
+        if token.is_started:
+            token.task_spec.call_end_listeners(token, is_canceled=True)
+            token.task_spec.canceled(token)
+        self.end_waits(token)
+        self.end_activity(token, canceled=False)
+        body = token.task_spec.body
+        if body is None:
+            self.leave(token)
+        else:
+            body.inner_done(token)
         return False
-
-
-def failed(failure: Exception, element_id: str) -> ExecutionFailed:
-    """What the caller of the engine hears of a failure at an element."""
-    if isinstance(failure, ExpressionError):
-        where = f" (column {failure.column} of {failure.text!r})" if failure.column else ""
-        return ExecutionFailed(f"{failure.message}{where}", element_id)
-    if isinstance(failure, ScriptError):
-        where = f" (script line {failure.line})" if failure.line else ""
-        return ExecutionFailed(f"{failure.message}{where}", element_id)
-    return ExecutionFailed(str(failure), element_id)

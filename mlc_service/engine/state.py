@@ -27,7 +27,9 @@ else:
 if TYPE_CHECKING:
     from .instance import Instance
 
-FORMAT = 1
+FORMAT = 2
+# format 1 kept no names of awaited signals (`triggers.EventTrigger.awaited_name`); all else is the same
+_READABLE = frozenset({1, FORMAT})
 _PLAIN = b"\x00"
 _ZSTD = b"\x01"
 # below this size zstd saves less than its frame costs
@@ -62,8 +64,8 @@ def load(instance: Instance, stored: bytes) -> None:
     """The fresh instance has the tokens and waits that were stored. Raises StateUnreadable."""
     content = _unpacked(stored)
     version = content[0]
-    if version != FORMAT:
-        raise StateUnreadable(f"the instance is stored in format {version}; this version reads format {FORMAT}")
+    if version not in _READABLE:
+        raise StateUnreadable(f"the instance is stored in format {version}; this version reads up to format {FORMAT}")
     _, instance.next_number, tokens = content
     for number, element_id, state, parent, is_started, internal, waits in tokens:
         if parent is None:
@@ -75,9 +77,10 @@ def load(instance: Instance, stored: bytes) -> None:
         if internal:
             token.internal_data = internal
         for wait_number, kind, node_id, detail in waits:
-            wait = Wait(wait_number, kind, token, _node(instance, node_id), detail)
-            instance.waits[wait_number] = wait
-            token.waits[wait_number] = wait
+            instance.remember_wait(Wait(wait_number, kind, token, _node(instance, node_id), detail))
+        for gateway in token.internal_data.get("joins", ()):
+            if instance.nodes[gateway].is_inclusive:
+                instance.open_joins.add((number, gateway))
         if state == TaskState.READY:
             instance.ready.append(token)
 

@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 class Wait:
     """One open question of a token: a task, a job or a subscription that the outside world will answer.
 
-    `kind` is `task`, `async`, `timer`, `delegate`, `signal` or `message`; `node` is the element it stands for, which
-    is not the token's own for boundary events; `detail` is JSON: what has to be known when the answer comes.
+    `kind` is one of
+      `task`, `external`                      a person, a worker outside
+      `async`, `timer`, `delegate`            jobs
+      `signal`, `message`, `conditional`      subscriptions
+      `call`                                  the process instance that a call activity has called
+      `trigger`                               somebody who triggers the execution (a receive task without message)
+    `node` is the element it stands for, which is not the token's own for boundary events, event sub-processes and
+    behind an event-based gateway; `detail` is JSON: what has to be known when the answer comes.
     """
 
     __slots__ = ("detail", "kind", "node", "number", "token")
@@ -50,6 +56,8 @@ class Token(Task):
         self.waits: dict[int, Wait] = {}
         # whether history knows this activity instance (false before an asynchronous continuation)
         self.is_started = False
+        # whether the element has done its work and only waits for its turn to complete
+        self.is_executed = False
         self.is_gone = False
         instance.tasks[number] = self
         if parent is not None:
@@ -73,6 +81,15 @@ class Token(Task):
     def has_children(self) -> bool:
         return bool(self._children)
 
+    def is_inside(self, scope: Token) -> bool:
+        """Whether the scope is this token or encloses it."""
+        current: Token | None = self
+        while current is not None:
+            if current is scope:
+                return True
+            current = current._parent
+        return False
+
     def _set_state(self, value: int) -> None:
         self._state = value
         if value == TaskState.READY:
@@ -80,7 +97,12 @@ class Token(Task):
 
     def run(self) -> bool | None:
         """The node has been executed: the token is complete (True) or waits (None)."""
+        if self.is_executed:
+            self.complete()
+            return True
         result: bool | None = self.task_spec._run(self)
+        if self.workflow.variable_events and not self.is_gone:
+            self.workflow.look_at_conditions()
         # a hook may have ended this very token (error end, terminate): it must not come back to life
         if self.is_gone:
             return result
@@ -89,6 +111,11 @@ class Token(Task):
         else:
             self.complete()
         return result
+
+    def complete_in_turn(self) -> None:
+        """What the token waited for has come: it completes when its turn on the ready stack comes."""
+        self.is_executed = True
+        self.workflow.ready.append(self)
 
     def leave_tree(self) -> None:
         """The token is nobody's child and in no index any more."""

@@ -49,8 +49,11 @@ def write_local(scope: Token, name: str, value: Any) -> None:
     value = as_variable(value)
     created = name not in scope.data
     scope.data[name] = value
-    scope.workflow.changed.add(scope.id)
-    scope.workflow.effects.append(VariableWritten(scope.id, name, value, created))
+    instance = scope.workflow
+    instance.changed.add(scope.id)
+    instance.effects.append(VariableWritten(scope.id, name, value, created))
+    if instance.conditional_waits:
+        instance.variable_events.append((scope, name, "create" if created else "update"))
 
 
 def write_all(token: Token, values: Mapping[str, Any]) -> None:
@@ -59,15 +62,21 @@ def write_all(token: Token, values: Mapping[str, Any]) -> None:
         write(token, name, value)
 
 
-def remove(token: Token, names: Iterable[str]) -> None:
-    """The nearest variable of each name is gone; names that do not exist are no error, as in Camunda."""
+def remove(token: Token, names: Iterable[str], *, local: bool = False) -> None:
+    """The nearest variable of each name is gone; names that do not exist are no error, as in Camunda.
+
+    With `local` only what this very scope holds.
+    """
     for name in names:
         found = find(token, name)
-        if found is not None:
+        if found is not None and (not local or found[0] is token):
             scope = found[0]
             del scope.data[name]
-            scope.workflow.changed.add(scope.id)
-            scope.workflow.effects.append(VariableDeleted(scope.id, name))
+            instance = scope.workflow
+            instance.changed.add(scope.id)
+            instance.effects.append(VariableDeleted(scope.id, name))
+            if instance.conditional_waits:
+                instance.variable_events.append((scope, name, "delete"))
 
 
 def visible(token: Token) -> dict[str, Any]:
@@ -100,7 +109,7 @@ class Names(Mapping[str, Any]):
 
     __slots__ = ("_objects", "_token")
 
-    def __init__(self, token: Token, task: Any = None) -> None:
+    def __init__(self, token: Token, task: Any = None, objects: Mapping[str, Any] | None = None) -> None:
         self._token = token
         instance = token.workflow
         self._objects: dict[str, Any] = {
@@ -108,6 +117,8 @@ class Names(Mapping[str, Any]):
             "authenticatedUserId": instance.user,
             "__now__": instance.now,
         }
+        if objects is not None:
+            self._objects.update(objects)
         if task is not None:
             self._objects["task"] = task
 

@@ -27,12 +27,21 @@ _SMALL = 20_000
 
 
 @dataclass(frozen=True, slots=True)
+class ThrownError:
+    """A BPMN error that a script threw."""
+
+    code: str
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ScriptOutcome:
-    """What a script came to: its last value, the variables it set and those it removed."""
+    """What a script came to: its last value, the variables it set and removed, the BPMN error it threw."""
 
     result: Any = None
     written: dict[str, Any] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
+    error: ThrownError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,21 @@
-"""What a running instance may ask of the service: scripts and deployed decisions."""
+"""What a running instance may ask of the service: scripts, listeners, decisions, and other instances."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from mlc_service.delegate_api import BpmnError
 from mlc_service.dmn import DecisionError
-from mlc_service.engine import HostFailed
-from mlc_service.language.scripts import ScriptOutcome
+from mlc_service.engine import CalledElement, Callee, Caller, HostFailed, StoredInstance
+from mlc_service.language.scripts import ScriptOutcome, ThrownError
 from mlc_service.process.decisions import Asker, evaluate_decision
+from mlc_service.process.errors import NotFound
+from mlc_service.process.listeners import ListenerCall
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.definitions import DefinitionFilter
-from mlc_service.store.rows import DecisionDefinitionRow, ProcessDefinitionRow
+from mlc_service.store.ids import new_id
+from mlc_service.store.rows import DecisionDefinitionRow, InstanceRow, ProcessDefinitionRow
 from mlc_service.store.selecting import Page
 from mlc_service.store.units import UnitOfWork
 
@@ -29,6 +33,74 @@ class UnitHost:
     ) -> ScriptOutcome:
         """The outcome of the script. Raises language.ScriptError."""
         return self._around.scripts.run(language, source, variables, facts=facts)
+
+    def listen(
+        self, implementation: str, event: str, variables: Mapping[str, Any], facts: Mapping[str, Any]
+    ) -> ScriptOutcome:
+        """What the delegate did as a listener, inside this command. Raises HostFailed."""
+        call = ListenerCall(
+            implementation=implementation,
+            event=event,
+            variables=variables,
+            instance_id=facts["processInstanceId"],
+            definition_key=self._definition.key,
+            activity_id=facts["currentActivityId"],
+            business_key=facts["businessKey"],
+            idempotency_key=f"{facts['activityInstanceId']}/{event}",
+        )
+        try:
+            outcome = self._around.listen(call)
+        except BpmnError as error:
+            return ScriptOutcome(None, dict(error.variables), [], ThrownError(error.code, error.message))
+        except Exception as error:
+            raise HostFailed(f"listener {implementation!r}: {error}") from error
+        return ScriptOutcome(None, dict(outcome.written), sorted(outcome.removed))
+
+    def call(self, wanted: CalledElement) -> Callee:
+        """The deployed process that a call activity means. Raises HostFailed if there is none."""
+        row = self._called(wanted)
+        if row.suspended:
+            raise HostFailed(f"process definition {row.id} is suspended")
+        return Callee(
+            new_id(self._around.clock.now()),
+            self._around.parsed.definition(self._unit, row),
+            row.id,
+            UnitHost(self._unit, self._around, row),
+        )
+
+    def stored(self, instance_id: str) -> StoredInstance:
+        """Another instance of the same hierarchy, whose root is locked already."""
+        try:
+            row = self._unit.instances.get(instance_id)
+        except NotFound as missing:
+            raise HostFailed(f"the process instance {instance_id} of this hierarchy is gone") from missing
+        return stored_instance(self._unit, self._around, row)
+
+    def _called(self, wanted: CalledElement) -> ProcessDefinitionRow:
+        """Camunda manual, "Call Activity", `camunda:calledElementBinding`."""
+        key, version = wanted.key, wanted.version
+        if not key:
+            raise HostFailed("the call activity's calledElement came to nothing")
+        match wanted.binding:
+            case "latest":
+                found = self._unit.definitions.latest(key)
+                if found is None:
+                    raise HostFailed(f"no processes deployed with key '{key}'")
+                return found
+            case "deployment":
+                which = DefinitionFilter(key=key, deployment_id=self._definition.deployment_id)
+                where = "in the deployment of this process"
+            case "version":
+                if version is None or not version.strip().isdigit():
+                    raise HostFailed(f"process {key!r}: {version!r} is not a version")
+                which, where = DefinitionFilter(key=key, version=int(version)), f"in version {version.strip()}"
+            case _:
+                which, where = DefinitionFilter(key=key, version_tag=version), f"with version tag {version!r}"
+        rows = self._unit.definitions.find(which, Page(size=2))
+        if len(rows) != 1:
+            many = "more than one process" if rows else "no process"
+            raise HostFailed(f"{many} with key {key!r} is deployed {where}")
+        return rows[0]
 
     def groups_of(self, user: str | None) -> list[str]:
         """The groups of a known user, else none."""
@@ -84,3 +156,19 @@ class UnitHost:
         if len(rows) > 1:
             raise HostFailed(f"more than one decision with key {key!r} is deployed {which}")
         return rows[0]
+
+
+def stored_instance(unit: UnitOfWork, around: Surroundings, row: InstanceRow) -> StoredInstance:
+    """The row as the engine takes it."""
+    definition, executable = around.parsed.known(unit, row.definition_id)
+    caller = None if row.caller_id is None else Caller(row.caller_id, row.caller_number or 0)
+    return StoredInstance(
+        row.id,
+        executable,
+        row.definition_id,
+        UnitHost(unit, around, definition),
+        row.state,
+        {0: row.variables} | unit.instances.scopes(row.id),
+        row.business_key,
+        caller,
+    )

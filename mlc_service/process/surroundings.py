@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from mlc_service.clock import Clock
 from mlc_service.jobs.failures import RetryPolicy
 from mlc_service.language.scripts import ScriptRunner
+from mlc_service.process.listeners import ListenerCall, ListenerOutcome, refuse
 from mlc_service.process.parsed import Parsed
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The clock, the script runner, the delegates diagrams may name, how jobs are retried, and the parsed files."""
+    """The clock, the script runner, the delegates diagrams may name, how jobs are retried, and the parsed files.
+
+    `listen` calls a delegate that is a listener.
+    """
 
     clock: Clock
     scripts: ScriptRunner
     known_delegates: Container[str]
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     parsed: Parsed = field(default_factory=Parsed)
+    listen: Callable[[ListenerCall], ListenerOutcome] = refuse

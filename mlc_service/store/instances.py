@@ -49,7 +49,9 @@ EVERY = InstanceFilter()
 
 # built once: putting a statement together takes longer than running it
 _GET = select(process_instances).where(process_instances.c.id == bindparam("id"))
-_LOCK = _GET.with_for_update()
+# the row of the root is the lock of the whole hierarchy; its id never changes, so looking it up needs no lock
+_ROOT_OF = select(process_instances.c.root_id).where(process_instances.c.id == bindparam("id")).scalar_subquery()
+_LOCK = select(process_instances).where(process_instances.c.id == _ROOT_OF).with_for_update()
 _SCOPES = select(variable_scopes.c.number, variable_scopes.c.variables).where(
     variable_scopes.c.instance_id == bindparam("id")
 )
@@ -74,11 +76,14 @@ class Instances:
         self.write_scopes(instance.id, dict(scopes), is_new=True)
 
     def lock(self, id: str) -> InstanceRow:
-        """The instance, locked until the transaction ends: whoever else wants it waits. Raises NotFound."""
-        row = self._connection.execute(_LOCK, {"id": id}).first()
-        if row is None:
+        """The instance, locked until the transaction ends with all that called it and all that it calls.
+
+        Whoever else wants one of them waits. Raises NotFound.
+        """
+        root = self._connection.execute(_LOCK, {"id": id}).first()
+        if root is None:
             raise NotFound("process instance", id)
-        return InstanceRow._make(row)
+        return InstanceRow._make(root) if root.id == id else self.get(id)
 
     def get(self, id: str) -> InstanceRow:
         """The instance as it is now, not locked. Raises NotFound."""

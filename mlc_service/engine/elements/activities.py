@@ -1,21 +1,15 @@
-"""Tasks and the embedded sub-process."""
+"""Tasks that the engine or a delegate carries out, and the receive task."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ...language import timers
-from ...language.errors import ExpressionError
-from .. import effects as fx
 from ..errors import HostFailed
 from ..values import expression_value
-from ..variables import visible, write, write_all
-from .events import EventTrigger, StartEvent
+from ..variables import visible, visible_plain, write
 from .node import Node, ProcessSpec
-from .task_view import TaskView
+from .triggers import EventTrigger
 from .values import ExpressionSource, Facts, ScriptSource, Source
 
 if TYPE_CHECKING:
@@ -31,7 +25,10 @@ class PlainTask(Node):
 
 
 class DelegateTask(Node):
-    """A service-like task that a delegate carries out, outside the transaction: as a job."""
+    """A service-like task that a delegate carries out, outside the transaction: as a job.
+
+    `fields` (`camunda:field`) are among the variables that the delegate sees.
+    """
 
     def __init__(
         self,
@@ -44,9 +41,52 @@ class DelegateTask(Node):
         super().__init__(process, node_id, bpmn_name)
         self.activity_type = activity_type
         self.implementation = implementation
+        self.fields: Mapping[str, Source] = {}
 
     def execute(self, token: Token) -> None:
         self.ask_for_job(token.workflow.wait(token, "delegate", self), implementation=self.implementation)
+
+    def delegate_inputs(self, token: Token) -> dict[str, Any]:
+        """The variables that the delegate sees, plain."""
+        seen = visible_plain(token)
+        seen.update({name: source.value(token) for name, source in self.fields.items()})
+        return seen
+
+
+class ConnectorTask(DelegateTask):
+    """A service-like task done by a connector: a delegate that sees its input parameters only.
+
+    What it writes is seen by its output parameters, whose values become variables (Camunda manual, "Connectors").
+    """
+
+    def __init__(
+        self,
+        process: ProcessSpec,
+        node_id: str,
+        bpmn_name: str | None,
+        activity_type: str,
+        connector: str,
+        inputs: list[tuple[str, Source]],
+        outputs: list[tuple[str, Source]],
+    ) -> None:
+        super().__init__(process, node_id, bpmn_name, activity_type, connector)
+        self.inputs = inputs
+        self.outputs = outputs
+
+    def delegate_inputs(self, token: Token) -> dict[str, Any]:
+        return {name: source.value(token) for name, source in self.inputs}
+
+    def answer(self, wait: Wait, variables: Mapping[str, Any]) -> None:
+        token = wait.token
+        instance = token.workflow
+        # the connector's own scope, for as long as its outputs are mapped
+        scope = instance.enter(self, token)
+        scope.data = dict(variables)
+        values = [(name, source.value(scope)) for name, source in self.outputs]
+        instance.forget(scope)
+        for name, value in values:
+            write(token, name, value)
+        super().answer(wait, {})
 
 
 class ExpressionTask(Node):
@@ -151,137 +191,16 @@ def _mapped(rows: list[dict[str, Any]], how: str, key: str) -> Any:
 
 
 class ReceiveTask(Node):
-    """Waits for a message."""
+    """Waits for a message; without one, for somebody who triggers its execution."""
 
     activity_type = "receiveTask"
 
-    def __init__(self, process: ProcessSpec, node_id: str, bpmn_name: str | None, trigger: EventTrigger) -> None:
+    def __init__(self, process: ProcessSpec, node_id: str, bpmn_name: str | None, trigger: EventTrigger | None) -> None:
         super().__init__(process, node_id, bpmn_name)
         self.trigger = trigger
 
     def execute(self, token: Token) -> None:
-        self.trigger.subscribe(token, self)
-
-
-@dataclass(slots=True)
-class TaskForm:
-    """What a user task says about the work and about who does it."""
-
-    name: ExpressionSource | None = None
-    description: ExpressionSource | None = None
-    assignee: ExpressionSource | None = None
-    candidate_users: list[ExpressionSource] = field(default_factory=list)
-    candidate_groups: list[ExpressionSource] = field(default_factory=list)
-    due: ExpressionSource | None = None
-    follow_up: ExpressionSource | None = None
-    priority: ExpressionSource | None = None
-    form_key: ExpressionSource | None = None
-    create_listeners: Sequence[Source] = ()
-    complete_listeners: Sequence[Source] = ()
-
-
-class UserTask(Node):
-    """Waits for a person."""
-
-    activity_type = "userTask"
-
-    def __init__(self, process: ProcessSpec, node_id: str, bpmn_name: str | None, form: TaskForm) -> None:
-        super().__init__(process, node_id, bpmn_name)
-        self.form = form
-
-    def execute(self, token: Token) -> None:
-        instance, form = token.workflow, self.form
-        wait = instance.wait(token, "task", self)
-        task = TaskView(
-            token,
-            wait.number,
-            name=_text(form.name, token),
-            description=_text(form.description, token),
-            assignee=_text(form.assignee, token),
-            due=_moment(form.due, token, "due date"),
-            follow_up=_moment(form.follow_up, token, "follow-up date"),
-            priority=_priority(form.priority, token),
-        )
-        for listener in form.create_listeners:
-            listener.value(token, task)
-        instance.effects.append(
-            fx.TaskCreated(
-                wait.number,
-                token.id,
-                self.name,
-                task.name,
-                task.description,
-                task.assignee,
-                _names(form.candidate_users, token),
-                _names(form.candidate_groups, token),
-                task.due_date,
-                task.follow_up_date,
-                task.priority,
-                _text(form.form_key, token),
-            )
-        )
-
-    def answer(self, wait: Wait, variables: Mapping[str, Any]) -> None:
-        token = wait.token
-        write_all(token, variables)
-        if self.form.complete_listeners:
-            task = TaskView(token, wait.number, name=_text(self.form.name, token))
-            for listener in self.form.complete_listeners:
-                listener.value(token, task)
-        super().answer(wait, {})
-
-
-def _text(source: ExpressionSource | None, token: Token) -> str | None:
-    return None if source is None else source.text(token)
-
-
-def _names(sources: list[ExpressionSource], token: Token) -> tuple[str, ...]:
-    names: list[str] = []
-    for source in sources:
-        value = source.value(token)
-        values = value if isinstance(value, list) else str(value if value is not None else "").split(",")
-        names.extend(str(item).strip() for item in values if str(item).strip())
-    return tuple(dict.fromkeys(names))
-
-
-def _moment(source: ExpressionSource | None, token: Token, what: str) -> datetime | None:
-    """A date given as a date, an ISO text or an ISO duration from now, as in Camunda."""
-    value = None if source is None else source.value(token)
-    if value is None or value == "":
-        return None
-    if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
-    text = str(value)
-    kind: timers.TimerKind = "duration" if text.startswith("P") else "date"
-    problem = timers.check(kind, text)
-    if problem is not None:
-        raise ExpressionError(f"{what}: {problem}", text)
-    return timers.first_due(kind, text, token.workflow.now)[0]
-
-
-def _priority(source: ExpressionSource | None, token: Token) -> int:
-    if source is None:
-        return 50
-    value = source.value(token)
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise ExpressionError(f"task priority {value!r} is not a number", source.expression.text) from None
-
-
-class SubProcess(Node):
-    """An embedded sub-process: a scope whose tokens are children of its own token."""
-
-    activity_type = "subProcess"
-
-    def __init__(self, process: ProcessSpec, node_id: str, bpmn_name: str | None) -> None:
-        super().__init__(process, node_id, bpmn_name)
-        self.start_event: StartEvent | None = None
-
-    def execute(self, token: Token) -> None:
-        instance = token.workflow
-        assert self.start_event is not None
-        instance.arrive([instance.enter(self.start_event, token)])
-
-    def scope_done(self, token: Token) -> None:
-        token.complete()
+        if self.trigger is not None:
+            self.trigger.subscribe(token, self)
+        else:
+            token.workflow.wait(token, "trigger", self)

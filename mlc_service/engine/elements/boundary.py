@@ -1,4 +1,4 @@
-"""Boundary events: armed with their host, fired by a signal, a message, a timer or an error."""
+"""Boundary events: armed with their host, fired by a signal, a message, a timer, a condition or something thrown."""
 
 from __future__ import annotations
 
@@ -6,31 +6,55 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..variables import write_all
-from .events import EventTrigger, TimerTrigger
+from .catching import Catcher
 from .node import Node, ProcessSpec
+from .triggers import TimerTrigger, Trigger
 
 if TYPE_CHECKING:
     from ..tokens import Token, Wait
 
+_TYPES = {
+    "timer": "boundaryTimer",
+    "signal": "boundarySignal",
+    "message": "boundaryMessage",
+    "conditional": "boundaryConditional",
+    "error": "boundaryError",
+    "escalation": "boundaryEscalation",
+    "cancel": "cancelBoundaryCatch",
+    "compensation": "compensationBoundaryCatch",
+}
+
 
 class BoundaryEvent(Node):
-    """A boundary event that waits for its trigger as long as its host is active."""
+    """A boundary event; with a `trigger` it is waited for as long as the host is active.
+
+    Errors, escalations and cancellation look for it when they are thrown. A compensation boundary event only says
+    which activity undoes its host (`Node.compensation_handler`) and never fires itself.
+    """
 
     def __init__(
         self,
         process: ProcessSpec,
         node_id: str,
         bpmn_name: str | None,
-        trigger: EventTrigger | TimerTrigger | None,
+        kind: str,
+        trigger: Trigger | None = None,
         *,
         interrupting: bool,
     ) -> None:
         super().__init__(process, node_id, bpmn_name)
+        self.kind = kind
         self.trigger = trigger
         self.is_interrupting = interrupting
-        self.activity_type = f"boundary{trigger.kind.capitalize()}" if trigger else "boundaryError"
+        self.activity_type = _TYPES[kind]
+        # what it catches, if what it waits for is thrown
+        self.catcher: Catcher | None = None
 
-    def arm(self, host: Token) -> None:
+    @property
+    def is_cancel(self) -> bool:
+        return self.kind == "cancel"
+
+    def wait_at(self, host: Token) -> None:
         """The host waits for this event too."""
         if self.trigger is not None:
             self.trigger.subscribe(host, self)
@@ -38,48 +62,18 @@ class BoundaryEvent(Node):
     def answer(self, wait: Wait, variables: Mapping[str, Any]) -> None:
         """The event has fired: the host is cancelled, or goes on beside it."""
         host = wait.token
-        instance = host.workflow
-        if self.is_interrupting:
-            instance.end_wait(wait)
-            instance.replace(host, self, variables)
-            return
-        token = instance.enter(self, host.scope)
-        write_all(token, variables)
         if wait.kind == "timer":
-            instance.end_wait(wait)
+            host.workflow.end_wait(wait)
+        self.catch(host, variables)
+        if wait.kind == "timer" and not self.is_interrupting and not host.is_gone:
             assert isinstance(self.trigger, TimerTrigger)
             self.trigger.rearm(host, self, wait.detail)
-        instance.arrive([token])
 
-    def catches_error(self, code: str) -> str | None:  # noqa: ARG002
-        return None
-
-    def as_error(self) -> ErrorBoundaryEvent:
-        raise AssertionError(f"{self.name} catches no error")
-
-
-class ErrorBoundaryEvent(BoundaryEvent):
-    """Catches the BPMN errors of its host, and of everything inside it; `error_code` None catches any."""
-
-    def __init__(
-        self,
-        process: ProcessSpec,
-        node_id: str,
-        bpmn_name: str | None,
-        *,
-        error_code: str | None,
-        error_code_variable: str | None,
-        error_message_variable: str | None,
-    ) -> None:
-        super().__init__(process, node_id, bpmn_name, None, interrupting=True)
-        self.error_code = error_code
-        self.error_code_variable = error_code_variable
-        self.error_message_variable = error_message_variable
-
-    def catches_error(self, code: str) -> str | None:
-        if self.error_code is None:
-            return "any"
-        return "code" if self.error_code == code else None
-
-    def as_error(self) -> ErrorBoundaryEvent:
-        return self
+    def catch(self, host: Token, variables: Mapping[str, Any]) -> None:
+        """The event has fired at its host, which is cancelled if it interrupts."""
+        instance = host.workflow
+        if self.is_interrupting:
+            instance.replace(host, self, variables)
+            return
+        write_all(host, variables)
+        instance.arrive([instance.enter(self, host.scope)])

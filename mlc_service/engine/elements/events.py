@@ -1,87 +1,42 @@
-"""Start, intermediate and end events, and the triggers that events wait for."""
+"""Start, intermediate and end events."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from ...language import timers
+from .. import compensation, throwing
 from .. import effects as fx
-from ..values import as_variable
-from ..variables import visible
+from ..errors import BpmnErrorThrown, HostFailed
+from ..variables import write_all
+from .mapped import Mapped
 from .node import Node, ProcessSpec
-from .values import ExpressionSource, Source
+from .triggers import ConditionTrigger, Trigger
+from .values import ExpressionSource
 
 if TYPE_CHECKING:
-    from ..tokens import Token
-
-TimerKind = Literal["date", "duration", "cycle"]
-
-
-class EventTrigger:
-    """Waits for a signal or a message; the name may hold expressions."""
-
-    __slots__ = ("kind", "name")
-
-    def __init__(self, kind: str, name: ExpressionSource) -> None:
-        self.kind = kind
-        self.name = name
-
-    def subscribe(self, token: Token, node: Node) -> None:
-        """The token waits for the event on behalf of `node`."""
-        event_name = self.name.text(token) or ""
-        instance = token.workflow
-        wait = instance.wait(token, self.kind, node)
-        instance.effects.append(fx.Subscribed(wait.number, self.kind, event_name, token.id, node.name))
-
-
-class TimerTrigger:
-    """Waits for a point in time."""
-
-    __slots__ = ("cycle_kind", "source")
-
-    kind = "timer"
-
-    def __init__(self, cycle_kind: TimerKind, source: ExpressionSource) -> None:
-        self.cycle_kind = cycle_kind
-        self.source = source
-
-    def subscribe(self, token: Token, node: Node) -> None:
-        value = self.source.value(token)
-        text = value.isoformat() if isinstance(value, datetime) else str(value)
-        due, remaining = timers.first_due(self.cycle_kind, text, token.workflow.now)
-        self._arm(token, node, text, due, remaining)
-
-    def rearm(self, token: Token, node: Node, detail: Any) -> None:
-        """The next firing of a repeating timer is armed, if one is left."""
-        text, due_text, remaining = detail
-        if self.cycle_kind != "cycle" or remaining == 0:
-            return
-        following = timers.next_due(text, datetime.fromisoformat(due_text), remaining, token.workflow.now)
-        if following is not None:
-            self._arm(token, node, text, *following)
-
-    def _arm(self, token: Token, node: Node, text: str, due: datetime, remaining: int | None) -> None:
-        wait = token.workflow.wait(token, "timer", node, [text, due.isoformat(), remaining])
-        node.ask_for_job(wait, due=due)
-
+    from ..tokens import Token, Wait
 
 _START_TYPES = {
     "none": "startEvent",
     "signal": "signalStartEvent",
     "message": "messageStartEvent",
     "timer": "startTimerEvent",
+    "conditional": "conditionalStartEvent",
+    "error": "errorStartEvent",
+    "escalation": "escalationStartEvent",
+    "compensation": "compensationStartEvent",
 }
 _CATCH_TYPES = {
     "signal": "intermediateSignalCatch",
     "message": "intermediateMessageCatch",
     "timer": "intermediateTimer",
+    "conditional": "intermediateConditional",
 }
 
 
 class StartEvent(Node):
-    """Where an instance or an embedded sub-process begins; what triggers it is settled before."""
+    """Where an instance or a sub-process begins; what triggers it is settled before."""
 
     def __init__(self, process: ProcessSpec, node_id: str, bpmn_name: str | None, kind: str) -> None:
         super().__init__(process, node_id, bpmn_name)
@@ -90,93 +45,133 @@ class StartEvent(Node):
 
 
 class CatchEvent(Node):
-    """An intermediate event that waits for its trigger."""
+    """An intermediate event that waits for its trigger, by itself or behind an event-based gateway."""
 
-    def __init__(
-        self, process: ProcessSpec, node_id: str, bpmn_name: str | None, trigger: EventTrigger | TimerTrigger
-    ) -> None:
+    def __init__(self, process: ProcessSpec, node_id: str, bpmn_name: str | None, trigger: Trigger) -> None:
         super().__init__(process, node_id, bpmn_name)
         self.trigger = trigger
         self.activity_type = _CATCH_TYPES[trigger.kind]
 
-    def execute(self, token: Token) -> None:
+    def execute(self, token: Token) -> bool | None:
+        if "fired" in token.internal_data:
+            return True
+        if isinstance(self.trigger, ConditionTrigger) and self.trigger.is_met(token):
+            return True
         self.trigger.subscribe(token, self)
+        return None
 
-
-class SignalPayload:
-    """What a thrown signal carries: `camunda:in` of its event definition."""
-
-    __slots__ = ("all_variables", "mappings")
-
-    def __init__(self, mappings: Mapping[str, Source], *, all_variables: bool) -> None:
-        self.mappings = mappings
-        self.all_variables = all_variables
-
-    def of(self, token: Token) -> dict[str, Any]:
-        payload = visible(token) if self.all_variables else {}
-        payload.update({target: as_variable(source.value(token)) for target, source in self.mappings.items()})
-        return payload
+    def answer(self, wait: Wait, variables: Mapping[str, Any]) -> None:
+        token = wait.token
+        if token.task_spec is self:
+            super().answer(wait, variables)
+            return
+        # the token stands at the event-based gateway in front: that is done, and this event has happened
+        instance = token.workflow
+        write_all(token, variables)
+        instance.end_waits(token)
+        token.internal_data["chosen"] = self.name
+        token.complete_in_turn()
 
 
 class SignalThrow:
-    """Sends a signal to everybody who waits for it."""
+    """Sends a signal to everybody who waits for it, with the variables that its `camunda:in` mappings choose."""
 
     __slots__ = ("name", "payload")
 
-    def __init__(self, name: ExpressionSource, payload: SignalPayload) -> None:
+    def __init__(self, name: ExpressionSource, payload: Mapped) -> None:
         self.name = name
         self.payload = payload
 
     def throw(self, token: Token) -> None:
+        instance = token.workflow
         event_name = self.name.text(token) or ""
-        token.workflow.effects.append(fx.SignalThrown(event_name, self.payload.of(token)))
+        variables = self.payload.of(token)
+        known = {one.instance_id: one.next_number for one in instance.hierarchy.instances.values()}
+        instance.effects.append(fx.SignalThrown(event_name, variables, known))
+        instance.signal(event_name, variables)
+
+
+class EscalationThrow:
+    """Throws an escalation out of the scope; nobody has to catch it."""
+
+    __slots__ = ("code",)
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def throw(self, token: Token) -> None:
+        throwing.throw_escalation(token, self.code)
 
 
 class ThrowEvent(Node):
-    """An intermediate throw event: none (a mark in the history) or signal."""
+    """An intermediate throw event: none (a mark in the history), a signal or an escalation."""
 
-    def __init__(self, process: ProcessSpec, node_id: str, bpmn_name: str | None, signal: SignalThrow | None) -> None:
+    def __init__(
+        self,
+        process: ProcessSpec,
+        node_id: str,
+        bpmn_name: str | None,
+        activity_type: str,
+        throws: SignalThrow | EscalationThrow | None = None,
+    ) -> None:
         super().__init__(process, node_id, bpmn_name)
-        self.signal = signal
-        self.activity_type = "intermediateSignalThrow" if signal else "intermediateNoneThrowEvent"
+        self.activity_type = activity_type
+        self.throws = throws
 
-    def execute(self, token: Token) -> bool:
-        if self.signal is not None:
-            self.signal.throw(token)
+    def execute(self, token: Token) -> bool | None:
+        if self.throws is not None:
+            self.throws.throw(token)
         return True
 
 
 class EndEvent(Node):
-    """Ends its token: none or signal."""
+    """Ends its token: none, or throwing a signal or an escalation."""
 
     def __init__(
-        self, process: ProcessSpec, node_id: str, bpmn_name: str | None, signal: SignalThrow | None = None
+        self,
+        process: ProcessSpec,
+        node_id: str,
+        bpmn_name: str | None,
+        activity_type: str = "noneEndEvent",
+        throws: SignalThrow | EscalationThrow | None = None,
     ) -> None:
         super().__init__(process, node_id, bpmn_name)
-        self.signal = signal
-        self.activity_type = "signalEndEvent" if signal else "noneEndEvent"
+        self.activity_type = activity_type
+        self.throws = throws
 
-    def execute(self, token: Token) -> bool:
-        if self.signal is not None:
-            self.signal.throw(token)
-        remember_end(token)
+    def execute(self, token: Token) -> bool | None:
+        if self.throws is not None:
+            self.throws.throw(token)
         return True
 
 
+class LinkThrow(Node):
+    """Goes on at the link catch event of the same name, in the same scope."""
+
+    activity_type = "intermediateLinkThrow"
+    is_in_history = False
+
+
+class LinkCatch(Node):
+    """Where a link throw event of the same name leads."""
+
+    activity_type = "intermediateLinkCatch"
+    is_in_history = False
+
+
 class TerminateEndEvent(Node):
-    """Ends its whole scope: the process instance, or the embedded sub-process it stands in."""
+    """Ends its whole scope: the process instance, or the sub-process it stands in."""
 
     activity_type = "terminateEndEvent"
 
     def execute(self, token: Token) -> None:
         instance = token.workflow
         scope = token.scope
-        remember_end(token)
+        self.call_end_listeners(token)
         instance.end_activity(token, canceled=False)
-        for sibling in scope.children:
-            if sibling is not token:
-                instance.cancel_token(sibling)
-        scope.internal_data.pop("joins", None)
+        instance.end_waits(scope)
+        instance.cancel_children(scope, but=token)
+        compensation.drop(scope)
         instance.leave(token)
 
 
@@ -198,31 +193,54 @@ class ErrorEndEvent(Node):
         self.error_message = message
 
     def execute(self, token: Token) -> bool | None:
-        instance = token.workflow
         code = self.code.text(token) or ""
         message = None if self.error_message is None else self.error_message.text(token)
-        instance.end_activity(token, canceled=False)
-        if instance.throw_error(token.scope, code, message, {}):
-            return None
-        remember_end(token)
-        return True
+        return None if throwing.throw_error(token, BpmnErrorThrown(code, message)) else True
 
 
-def remember_end(token: Token) -> None:
-    """History names the end event that an instance came to last."""
-    if token.scope.parent is None:
-        token.scope.internal_data["last"] = token.task_spec.name
+class CompensationThrow(Node):
+    """Undoes what has completed in its scope (or one activity of it), and goes on when that is done.
+
+    As an end event (`is_end`) its token ends then; as a cancel end event it also cancels its transaction.
+    """
+
+    def __init__(
+        self,
+        process: ProcessSpec,
+        node_id: str,
+        bpmn_name: str | None,
+        *,
+        is_end: bool,
+        activity_ref: str | None = None,
+    ) -> None:
+        super().__init__(process, node_id, bpmn_name)
+        self.is_end = is_end
+        self.activity_ref = activity_ref
+        self.activity_type = "compensationEndEvent" if is_end else "intermediateCompensationThrowEvent"
+
+    def execute(self, token: Token) -> bool | None:
+            return None if compensation.throw(token, self.activity_ref) else True
+
+    def scope_done(self, token: Token) -> None:
+        token.complete()
 
 
-__all__ = [
-    "CatchEvent",
-    "EndEvent",
-    "ErrorEndEvent",
-    "EventTrigger",
-    "SignalPayload",
-    "SignalThrow",
-    "StartEvent",
-    "TerminateEndEvent",
-    "ThrowEvent",
-    "TimerTrigger",
-]
+class CancelEndEvent(Node):
+    """Undoes what the transaction has done, then leaves it by its cancel boundary event."""
+
+    activity_type = "cancelEndEvent"
+
+    def execute(self, token: Token) -> bool | None:
+        # whatever else goes on in the transaction stops; only what has completed is undone
+        token.workflow.cancel_children(token.scope, but=token)
+        if not compensation.throw(token, None):
+            self.scope_done(token)
+        return None
+
+    def scope_done(self, token: Token) -> None:
+        transaction = token.scope
+        boundary = transaction.task_spec.cancel_boundary
+        if boundary is None:
+            raise HostFailed(f"Could not find cancel boundary event for cancel end event {self.name!r}")
+        token.workflow.replace(transaction, boundary)
+

@@ -1,13 +1,16 @@
-"""Exclusive and parallel gateways."""
+"""Exclusive, parallel, inclusive and event-based gateways."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ...language.errors import ExpressionError
+from .events import CatchEvent
 from .node import Flow, Node
+from .triggers import ConditionTrigger
 
 if TYPE_CHECKING:
+    from ..instance import Instance
     from ..tokens import Token
 
 
@@ -42,22 +45,103 @@ class ParallelGateway(Node):
     def execute(self, token: Token) -> bool | None:
         if self.incoming_count <= 1:
             return True
-        # kept as a list in the scope: counting the waiting tokens anew at each arrival is quadratic
-        joins: dict[str, list[int]] = token.scope.internal_data.setdefault("joins", {})
-        arrived = joins.setdefault(self.name, [])
+        arrived = arrivals(self, token)
         if len(arrived) + 1 < self.incoming_count:
             arrived.append(token.id)
             return None
-        instance = token.workflow
-        for number in arrived:
-            other = instance.tasks[number]
-            instance.end_activity(other, canceled=False)
-            # the last arrival is still in the scope, so the scope cannot look done
-            instance.leave(other)
-        del joins[self.name]
-        if not joins:
-            del token.scope.internal_data["joins"]
+        join(self, token, arrived)
         return True
 
     def chosen_flows(self, token: Token) -> list[Flow]:  # noqa: ARG002
         return self.flows
+
+
+class InclusiveGateway(Node):
+    """Takes every flow whose condition holds; as a join it waits until no other token can reach it any more.
+
+    A token can reach the gateway if a path of flows leads from it there, out of the sub-process that it is in if need
+    be (Camunda manual, "Inclusive Gateway"; BPMN 2.0 §13.4.3).
+    """
+
+    activity_type = "inclusiveGateway"
+    is_inclusive = True
+
+    def execute(self, token: Token) -> bool | None:
+        if self.incoming_count <= 1:
+            return True
+        arrived = arrivals(self, token)
+        if len(arrived) + 1 < self.incoming_count and self._is_awaited(token, arrived):
+            arrived.append(token.id)
+            token.workflow.open_joins.add((token.scope.id, str(self.name)))
+            return None
+        join(self, token, arrived)
+        return True
+
+    def look_again(self, scope: Token) -> None:
+        """A token of the scope has moved on or ended: the join fires if it was the last that could come."""
+        arrived: list[int] = scope.internal_data["joins"][self.name]
+        last = scope.workflow.tasks[arrived[-1]]
+        if self._is_awaited(last, arrived):
+            return
+        arrived.pop()
+        join(self, last, arrived)
+        last.complete_in_turn()
+
+    def _is_awaited(self, token: Token, arrived: list[int]) -> bool:
+        """Whether another token of the scope can still come here."""
+        for other in token.scope.children:
+            if other is token or other.id in arrived:
+                continue
+            if other.task_spec.entry.name in self.process.leading_to(self):
+                return True
+        return False
+
+
+class EventBasedGateway(Node):
+    """Waits for all events behind it; the first that happens decides where the token goes."""
+
+    activity_type = "eventBasedGateway"
+
+    def execute(self, token: Token) -> bool | None:
+        for flow in self.flows:
+            event = flow.target
+            assert isinstance(event, CatchEvent)
+            if isinstance(event.trigger, ConditionTrigger) and event.trigger.is_met(token):
+                token.workflow.end_waits(token)
+                token.internal_data["chosen"] = event.name
+                return True
+            event.trigger.subscribe(token, event)
+        return None
+
+    def take_outgoing(self, token: Token) -> None:
+        instance, scope = token.workflow, token.scope
+        chosen = token.internal_data["chosen"]
+        event = instance.enter(instance.nodes[chosen], scope)
+        event.internal_data["fired"] = True
+        instance.leave(token)
+        instance.arrive([event])
+
+
+def arrivals(gateway: Node, token: Token) -> list[int]:
+    """Numbers of the tokens that wait at the join already.
+
+    Kept as a list in the scope: counting the waiting tokens anew at each arrival is quadratic.
+    """
+    joins: dict[str, list[int]] = token.scope.internal_data.setdefault("joins", {})
+    return joins.setdefault(str(gateway.name), [])
+
+
+def join(gateway: Node, token: Token, arrived: list[int]) -> None:
+    """The tokens that waited are gone, and this one goes on for all of them."""
+    instance: Instance = token.workflow
+    for number in arrived:
+        other = instance.tasks[number]
+        gateway.call_end_listeners(other)
+        instance.end_activity(other, canceled=False)
+        # the one that goes on is still in the scope, so the scope cannot look done
+        instance.leave(other)
+    instance.open_joins.discard((token.scope.id, str(gateway.name)))
+    joins = token.scope.internal_data["joins"]
+    del joins[gateway.name]
+    if not joins:
+        del token.scope.internal_data["joins"]

@@ -7,6 +7,7 @@ Spiff's life cycle of a task calls these hooks: `_update` when a token arrives, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,20 @@ from SpiffWorkflow.specs.WorkflowSpec import WorkflowSpec
 from SpiffWorkflow.util.task import TaskState
 
 from ...language.errors import ExpressionError
+from .. import compensation
 from .. import effects as fx
+from ..errors import FAILURES, BpmnErrorThrown, HostFailed
 from ..variables import write, write_all, write_local
 from .values import Condition, ExpressionSource, Source
 
 if TYPE_CHECKING:
+    from ..forms import FormField
     from ..tokens import Token, Wait
-    from .boundary import BoundaryEvent, ErrorBoundaryEvent
+    from .boundary import BoundaryEvent
+    from .catching import Catcher
+    from .multi_instance import MultiInstance
+    from .sub_process import EventSubProcess
+    from .triggers import EventTrigger
 
 ROOT_ID = "#process"
 
@@ -40,6 +48,24 @@ class Flow:
         self.condition = condition
         self.take_listeners = take_listeners
 
+    def take(self, token: Token) -> None:
+        """The listeners of the flow have been called. A BPMN error of theirs is not one of the activity before."""
+        try:
+            for listener in self.take_listeners:
+                listener.value(token)
+        except BpmnErrorThrown as thrown:
+            thrown.is_outside = True
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class FormRef:
+    """A Camunda Form by its id (`camunda:formRef`); `binding` is latest, deployment or version."""
+
+    key: ExpressionSource
+    binding: str
+    version: ExpressionSource | None
+
 
 class ProcessSpec(BpmnProcessSpec):
     """All nodes of one process, those in sub-processes included: ids are unique in a file."""
@@ -48,20 +74,46 @@ class ProcessSpec(BpmnProcessSpec):
         # BpmnProcessSpec.__init__ is left out: it adds nodes named Start and End, which a diagram may use as ids
         WorkflowSpec.__init__(self, name=name, filename=filename)
         self.description = description
+        self.priority: ExpressionSource | None = None
+        self.task_priority: ExpressionSource | None = None
+        self._leading_to: dict[str, frozenset[str]] = {}
         self.data_objects: dict[str, Any] = {}
         self.bpmn_start_events: list[Any] = []
         self.start = ProcessRoot(self)
+
+    def leading_to(self, node: Node) -> frozenset[str]:
+        """Ids of all nodes from which a path of sequence flows leads to this one; worked out once."""
+        known = self._leading_to.get(str(node.name))
+        if known is not None:
+            return known
+        sources: dict[str, list[str]] = {}
+        for one in self.task_specs.values():
+            for flow in one.flows:
+                sources.setdefault(str(flow.target.name), []).append(str(one.name))
+        found: set[str] = set()
+        open_ends = [str(node.name)]
+        while open_ends:
+            for source in sources.get(open_ends.pop(), ()):
+                if source not in found:
+                    found.add(source)
+                    open_ends.append(source)
+        self._leading_to[str(node.name)] = frozenset(found)
+        return self._leading_to[str(node.name)]
 
 
 class Node(BpmnSpecMixin):
     """A flow node. Read-only once parsed: definitions are shared by all instances and threads."""
 
     activity_type = "task"
+    # Camunda keeps no history of link events
+    is_in_history = True
+    # a join that has to look again when other tokens have moved
+    is_inclusive = False
 
     def __init__(self, process: ProcessSpec, node_id: str, bpmn_name: str | None = None) -> None:
         super().__init__(process, node_id, bpmn_name=bpmn_name)
         self.process = process
-        # the id of the embedded sub-process this node stands in, or None
+        # the id of the sub-process or multi-instance body this node stands in, or None
         self.parent_id: str | None = None
         self.incoming_count = 0
         self.flows: list[Flow] = []
@@ -76,7 +128,42 @@ class Node(BpmnSpecMixin):
         self.start_listeners: Sequence[Source] = ()
         self.end_listeners: Sequence[Source] = ()
         self.boundary_events: list[BoundaryEvent] = []
+        # errors and escalations that are caught here, those that come first in the order in which they are asked
+        self.catchers: list[Catcher] = []
+        # the multi-instance body that runs this node several times
+        self.body: MultiInstance | None = None
+        self.is_for_compensation = False
+        self.compensation_handler: Node | None = None
         self.initiator: str | None = None
+        self.properties: dict[str, str] = {}
+        self.form_key: ExpressionSource | None = None
+        self.form_ref: FormRef | None = None
+        self.form_fields: tuple[FormField, ...] = ()
+
+    @property
+    def entry(self) -> Node:
+        """Where a sequence flow to this node leads, and whose flows leave it: the multi-instance body if it has one."""
+        return self if self.body is None else self.body
+
+    @property
+    def is_scope(self) -> bool:
+        """Whether tokens can live inside: a process, a sub-process, a multi-instance body."""
+        return False
+
+    @property
+    def is_compensation(self) -> bool:
+        """Whether this is an event sub-process that compensates the scope around it."""
+        return False
+
+    @property
+    def undoes_itself(self) -> bool:
+        """Whether a compensation event sub-process inside says how this scope is undone."""
+        return False
+
+    @property
+    def undone_by(self) -> str:
+        """The id that Camunda shows for the compensation of this finished scope."""
+        return str(self.name)
 
     # -- Spiff's life cycle -----------------------------------------------------------------------------------------
 
@@ -97,14 +184,30 @@ class Node(BpmnSpecMixin):
         return self._run_hook(token)
 
     def _run_hook(self, token: Token) -> bool | None:
-        token.workflow.start_activity(token)
-        for name, source in self.input_parameters:
-            write_local(token, name, source.value(token))
-        for listener in self.start_listeners:
-            listener.value(token)
-        for boundary in self.boundary_events:
-            boundary.arm(token)
+        self.begin(token)
+        # a listener may have changed what a condition waits for
+        if token.workflow.variable_events:
+            token.workflow.look_at_conditions()
+            if token.is_gone:
+                return None
         return self.execute(token)
+
+    def begin(self, token: Token) -> None:
+        """The activity has begun: inputs, what is waited for beside it, start listeners (Camunda's order)."""
+        instance = token.workflow
+        instance.start_activity(token)
+        if self.input_parameters and not instance.skips_mappings:
+            for name, source in self.input_parameters:
+                write_local(token, name, _parameter(source, token))
+        self.arm_events(token)
+        if self.start_listeners and not instance.skips_listeners:
+            for listener in self.start_listeners:
+                listener.value(token)
+
+    def arm_events(self, token: Token) -> None:
+        """What can happen to the activity while it is active is waited for."""
+        for boundary in self.boundary_events:
+            boundary.wait_at(token)
 
     def _on_complete(self, token: Token) -> None:
         self._on_complete_hook(token)
@@ -114,14 +217,33 @@ class Node(BpmnSpecMixin):
             self.take_outgoing(token)
 
     def _on_complete_hook(self, token: Token) -> None:
-        for listener in self.end_listeners:
-            listener.value(token)
-        for name, source in self.output_parameters:
-            write(token.scope, name, source.value(token))
         instance = token.workflow
+        self.call_end_listeners(token)
         if token.waits:
             instance.end_waits(token)
+        if self.compensation_handler is not None or "compensations" in token.internal_data:
+            compensation.keep(token)
         instance.end_activity(token, canceled=False)
+
+    def call_end_listeners(self, token: Token, *, is_canceled: bool = False) -> None:
+        """The activity's end listeners have been called and its outputs are mapped.
+
+        Also for a cancelled one, as in Camunda; but what it has not come to produce is left out there, where Camunda
+        fails.
+        """
+        instance = token.workflow
+        if self.end_listeners and not instance.skips_listeners:
+            for listener in self.end_listeners:
+                listener.value(token)
+        if self.output_parameters and not instance.skips_mappings:
+            for name, source in self.output_parameters:
+                try:
+                    value = _parameter(source, token)
+                except FAILURES:
+                    if is_canceled:
+                        continue
+                    raise
+                write(token.scope, name, value)
 
     # -- what element kinds add -------------------------------------------------------------------------------------
 
@@ -134,7 +256,15 @@ class Node(BpmnSpecMixin):
         token = wait.token
         token.workflow.end_wait(wait, "completed")
         write_all(token, variables)
-        token.complete()
+        token.complete_in_turn()
+
+    def signal_name(self, wait: Wait) -> str:
+        """The name of the signal that is waited for."""
+        trigger: EventTrigger = self.trigger
+        return trigger.awaited_name(wait)
+
+    def canceled(self, token: Token) -> None:
+        """The activity has been cancelled."""
 
     def scope_done(self, token: Token) -> None:  # noqa: ARG002
         """The last token inside this scope has left."""
@@ -176,16 +306,23 @@ class Node(BpmnSpecMixin):
 
     def take_outgoing(self, token: Token) -> None:
         """The token's successors stand at the targets of the chosen flows; the token is gone."""
+        if self.body is not None:
+            self.body.inner_done(token)
+            return
+        flows = self.chosen_flows(token)
+        if not flows:
+            token.workflow.leave(token)
+            return
         instance = token.workflow
         scope = token.scope
-        flows = self.chosen_flows(token)
         for flow in flows:
-            for listener in flow.take_listeners:
-                listener.value(token)
+            if flow.take_listeners and not instance.skips_listeners:
+                flow.take(token)
         successors = [instance.enter(flow.target, scope) for flow in flows]
+        if compensation.is_handler(token):
+            compensation.hand_on(token, successors[0])
         instance.leave(token)
-        if successors:
-            instance.arrive(successors)
+        instance.arrive(successors)
 
     def chosen_flows(self, token: Token) -> list[Flow]:
         """Every flow whose condition holds; the default flow if there is none (BPMN 2.0 §13.3.1)."""
@@ -204,45 +341,44 @@ class Node(BpmnSpecMixin):
         raise ExpressionError(f"No outgoing sequence flow of {self.name!r} could be selected for continuing", "")
 
     def job_priority(self, token: Token) -> int:
-        if self.priority is None:
+        """The priority of the node's jobs: its own, else that of its process, else 0 (Camunda manual)."""
+        source = self.priority or self.process.priority
+        if source is None:
             return 0
-        value = self.priority.value(token)
+        value = source.value(token)
         try:
             return int(value)
         except (TypeError, ValueError):
-            raise ExpressionError(f"job priority {value!r} is not a number", self.priority.expression.text) from None
+            raise ExpressionError(f"job priority {value!r} is not a number", source.expression.text) from None
 
-    # -- errors -----------------------------------------------------------------------------------------------------
 
-    def error_boundary(self, code: str) -> ErrorBoundaryEvent | None:
-        """The boundary event of this node that catches the error code, the most special first."""
-        catch_all = None
-        for boundary in self.boundary_events:
-            catches = boundary.catches_error(code)
-            if catches == "code":
-                return boundary.as_error()
-            if catches == "any":
-                catch_all = boundary.as_error()
-        return catch_all
-
-    def fail(self, token: Token, code: str, message: str | None, variables: Mapping[str, Any]) -> bool:
-        """The error is caught, or (False) the token has ended as at a none end event: Camunda's rule for both."""
-        instance = token.workflow
-        if instance.throw_error(token, code, message, variables):
-            return True
-        instance.end_waits(token)
-        instance.end_activity(token, canceled=True)
-        instance.leave(token)
-        return False
+def _parameter(source: Source, token: Token) -> Any:
+    """The value of a parameter; a BPMN error thrown there is caught by nobody, as in Camunda."""
+    try:
+        return source.value(token)
+    except BpmnErrorThrown as thrown:
+        raise HostFailed(f"a parameter threw {thrown}") from thrown
 
 
 class ProcessRoot(Node):
     """Stands for the process itself: its token is the process instance. Its id is none that a diagram can have."""
 
     activity_type = "processDefinition"
+    is_in_history = False
 
     def __init__(self, process: ProcessSpec) -> None:
         super().__init__(process, ROOT_ID)
+        self.event_sub_processes: list[EventSubProcess] = []
+
+    @property
+    def is_scope(self) -> bool:
+        return True
+
+    def arm_events(self, token: Token) -> None:
+        for event_sub_process in self.event_sub_processes:
+            event_sub_process.event_start.wait_at(token)
 
     def scope_done(self, token: Token) -> None:
-        token.workflow.end("COMPLETED", token.internal_data.get("last"))
+        instance = token.workflow
+        if not instance.is_kept:
+            instance.end("COMPLETED", instance.last_activity)

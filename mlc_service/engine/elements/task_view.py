@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 class TaskView(ExecutionView):
     """A user task as its listeners see it; what a create listener sets is what the task will be."""
 
-    __slots__ = ("_number", "assignee", "description", "due_date", "follow_up_date", "name", "priority")
+    __slots__ = (
+        "_number",
+        "assignee",
+        "candidate_groups",
+        "candidate_users",
+        "description",
+        "due_date",
+        "event_name",
+        "follow_up_date",
+        "name",
+        "owner",
+        "priority",
+    )
 
     __juel__: Mapping[str, str] = {
         **{
@@ -38,6 +50,13 @@ class TaskView(ExecutionView):
         "setFollowUpDate": "set_follow_up_date",
         "priority": "priority",
         "setPriority": "set_priority",
+        "owner": "owner",
+        "getOwner": "get_owner",
+        "setOwner": "set_owner",
+        "eventName": "event_name",
+        "getEventName": "get_event_name",
+        "addCandidateUser": "add_candidate_user",
+        "addCandidateGroup": "add_candidate_group",
         "taskDefinitionKey": "task_definition_key",
         "execution": "execution",
     }
@@ -53,6 +72,9 @@ class TaskView(ExecutionView):
         due: datetime | None = None,
         follow_up: datetime | None = None,
         priority: int = 50,
+        owner: str | None = None,
+        candidate_users: list[str] | None = None,
+        candidate_groups: list[str] | None = None,
     ) -> None:
         super().__init__(token)
         self._number = number
@@ -62,6 +84,10 @@ class TaskView(ExecutionView):
         self.due_date = due
         self.follow_up_date = follow_up
         self.priority = priority
+        self.owner = owner
+        self.candidate_users = candidate_users if candidate_users is not None else []
+        self.candidate_groups = candidate_groups if candidate_groups is not None else []
+        self.event_name: str | None = None
 
     @property
     def id(self) -> str:
@@ -92,6 +118,33 @@ class TaskView(ExecutionView):
 
     def set_priority(self, priority: int) -> None:
         self.priority = priority
+
+    def get_owner(self) -> str | None:
+        return self.owner
+
+    def set_owner(self, owner: str | None) -> None:
+        self.owner = owner
+
+    def get_event_name(self) -> str | None:
+        return self.event_name
+
+    def add_candidate_user(self, user: str) -> None:
+        self.candidate_users.append(user)
+
+    def add_candidate_group(self, group: str) -> None:
+        self.candidate_groups.append(group)
+
+    def as_fields(self) -> dict[str, Any]:
+        """What a listener may have changed, by the names of `effects.TaskCreated`."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "assignee": self.assignee,
+            "owner": self.owner,
+            "due": self.due_date,
+            "follow_up": self.follow_up_date,
+            "priority": self.priority,
+        }
 
     def as_facts(self) -> dict[str, Any]:
         """What a script can read of the task."""

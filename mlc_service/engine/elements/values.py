@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ...language.errors import ExpressionError
 from ...language.juel import Expression
+from ..errors import BpmnErrorThrown
+from ..host import ScriptResult
 from ..variables import ExecutionView, Names, remove, visible_plain, write_all
 
 if TYPE_CHECKING:
@@ -39,6 +41,18 @@ class ExpressionSource:
         return None if value is None else str(value)
 
 
+class LiteralSource:
+    """A text as it stands."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def value(self, token: Token, task: TaskView | None = None) -> Any:  # noqa: ARG002
+        return self.text
+
+
 class ScriptSource:
     """A script; its writes become variables, its last value is the value."""
 
@@ -52,12 +66,36 @@ class ScriptSource:
         variables = visible_plain(token)
         if task is not None:
             variables["task"] = task.as_facts()
-        outcome = token.workflow.host.run_script(self.language, self.source, variables, Facts(token))
-        if outcome.removed:
-            remove(token, outcome.removed)
-        if outcome.written:
-            write_all(token, outcome.written)
-        return outcome.result
+        return settle(token, token.workflow.host.run_script(self.language, self.source, variables, Facts(token)))
+
+
+class DelegateSource:
+    """A delegate as a listener: called inside the command, as Camunda's listeners are."""
+
+    __slots__ = ("event", "fields", "implementation")
+
+    def __init__(self, implementation: str, event: str, fields: Mapping[str, Source]) -> None:
+        self.implementation = implementation
+        self.event = event
+        self.fields = fields
+
+    def value(self, token: Token, task: TaskView | None = None) -> Any:
+        variables = visible_plain(token)
+        variables.update({name: source.value(token, task) for name, source in self.fields.items()})
+        if task is not None:
+            variables["task"] = task.as_facts()
+        return settle(token, token.workflow.host.listen(self.implementation, self.event, variables, Facts(token)))
+
+
+def settle(token: Token, outcome: ScriptResult) -> Any:
+    """What a script or listener wrote is written; its value, unless it threw a BPMN error."""
+    if outcome.removed:
+        remove(token, outcome.removed)
+    if outcome.written:
+        write_all(token, outcome.written)
+    if outcome.error is not None:
+        raise BpmnErrorThrown(outcome.error.code, outcome.error.message)
+    return outcome.result
 
 
 class Facts(Mapping[str, Any]):
@@ -121,3 +159,10 @@ class Condition:
             return bool(value)
         kind = "null" if value is None else type(value).__name__
         raise ExpressionError(f"condition expression returns non-Boolean: {self.text} gave {kind}", self.text)
+
+    def can_hold(self, token: Token) -> bool:
+        """As `holds`, but a variable that does not exist yet makes it false (Camunda's rule for conditional events)."""
+        try:
+            return self.holds(token)
+        except ExpressionError:
+            return False

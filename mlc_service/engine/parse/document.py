@@ -33,10 +33,15 @@ class Document:
         # the elements are kept: lxml hands out a new proxy, with another hash, for one that nobody holds
         self._elements = list(root.iter("*"))
         self._positions = dict(zip(self._elements, positions, strict=True))
+        self._by_id = {element.get("id"): element for element in reversed(self._elements) if element.get("id")}
 
     def position(self, element: etree._Element) -> tuple[int, int]:
         """Line and column of the element's start tag, from 1."""
         return self._positions[element]
+
+    def element(self, element_id: str) -> etree._Element | None:
+        """The element with that id, the first of the file if there are several."""
+        return self._by_id.get(element_id)
 
     def problem(self, message: str, element: etree._Element, *, severity: str = "error") -> None:
         """The finding is noted at the element, or at the nearest one around it that has an id."""

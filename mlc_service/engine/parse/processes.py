@@ -12,11 +12,12 @@ from SpiffWorkflow.bpmn.parser.ProcessParser import ProcessParser
 
 from ...language.scripts import ScriptLanguages
 from ..definition import Definition, StartTrigger, TimerSpec
-from ..elements.activities import SubProcess
 from ..elements.boundary import BoundaryEvent
-from ..elements.events import StartEvent, TimerTrigger
-from ..elements.gateways import ExclusiveGateway
+from ..elements.events import CatchEvent, LinkCatch, LinkThrow, StartEvent
 from ..elements.node import Flow, Node, ProcessSpec
+from ..elements.sub_process import EventSubProcess, SubProcess, Transaction
+from ..elements.triggers import ConditionTrigger, TimerTrigger
+from .checks import END_NODES, check_process
 from .document import Document
 from .elements import READERS
 from .names import BPMN, bpmn, camunda, camunda_elements, child, children, local_name
@@ -28,8 +29,11 @@ _NO_FLOW_NODES = frozenset(
         "documentation", "extensionElements", "group", "incoming", "ioSpecification", "laneSet", "monitoring",
         "outgoing", "property", "sequenceFlow", "textAnnotation", "dataInputAssociation", "dataOutputAssociation",
         "multiInstanceLoopCharacteristics", "standardLoopCharacteristics",
+        "supportedInterfaceRef", "ioBinding", "correlationSubscription", "resourceRole", "performer",
+        "humanPerformer", "potentialOwner", "supports", "completionCondition",
     }
 )  # fmt: skip
+_PROCESS_EXTENSIONS = frozenset({"properties", "executionListener"})
 _DAYS = re.compile(r"(?:P(\d+)D|(\d+))")
 
 
@@ -66,6 +70,9 @@ class ProcessReader(ProcessParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.starts: list[StartTrigger] = []
+        # compensation throw events that name an activity: their element, its definition, the id
+        self.compensation_refs: list[tuple[etree._Element, etree._Element, str]] = []
+        self._links: dict[tuple[str, str], list[tuple[Node, etree._Element, bool]]] = {}
         self._elements: dict[str, etree._Element] = {}
 
     @property
@@ -83,14 +90,22 @@ class ProcessReader(ProcessParser):
     def add_tasks(self) -> None:
         self._read_nodes(self.node, None)
         self._read_flows(self.node)
+        self._join_links()
         self._attach_boundaries()
-        self._check_nodes()
-        self.spec.start.start_listeners = self.sources.listeners(self.node, "start")
-        self.spec.start.end_listeners = self.sources.listeners(self.node, "end")
-        self.sources.check_listeners(self.node, "executionListener", ("start", "end"))
-        for extension in camunda_elements(self.node):
-            if local_name(extension) not in ("properties", "executionListener"):
-                self.document.problem(f"camunda:{local_name(extension)} is not supported yet", extension)
+        self._read_process()
+        check_process(self, self._elements)
+
+    def _read_process(self) -> None:
+        root, element = self.spec.start, self.node
+        root.start_listeners = self.sources.listeners(element, "start")
+        root.end_listeners = self.sources.listeners(element, "end")
+        root.properties = self.sources.properties(element)
+        self.sources.check_listeners(element, "executionListener", ("start", "end"))
+        self.spec.priority = self.sources.optional(camunda(element, "jobPriority"), element, "jobPriority")
+        self.spec.task_priority = self.sources.optional(camunda(element, "taskPriority"), element, "taskPriority")
+        for extension in camunda_elements(element):
+            if local_name(extension) not in _PROCESS_EXTENSIONS:
+                self.document.problem(f"camunda:{local_name(extension)} is not supported on a process", extension)
 
     def nodes(self) -> dict[str, Node]:
         return self.spec.task_specs  # type: ignore[no-any-return]
@@ -98,20 +113,30 @@ class ProcessReader(ProcessParser):
     def start_found(
         self,
         node: StartEvent,
+        element: etree._Element,
         kind: str,
         event_name: str | None,
         timer: TimerTrigger | None,
-        element: etree._Element,
+        condition: ConditionTrigger | None,
     ) -> None:
         """The process can be started here."""
         if kind == "none" and any(start.kind == "none" for start in self.starts):
             self.document.problem("a process can have one none start event only", element)
         spec = None if timer is None else TimerSpec(timer.cycle_kind, timer.source.expression.text)
-        self.starts.append(StartTrigger(str(node.name), kind, event_name, spec))
+        self.starts.append(StartTrigger(str(node.name), kind, event_name, spec, condition))
+
+    def link_found(self, node: Node, element: etree._Element, name: str | None, *, is_throw: bool) -> None:
+        """A link event; those of one name and one scope belong together."""
+        if not name:
+            self.document.problem("the link event has no name", element)
+            return
+        parent = element.getparent()
+        scope = "" if parent is None else parent.get("id", "")
+        self._links.setdefault((scope, name), []).append((node, element, is_throw))
 
     # -- nodes --------------------------------------------------------------------------------------------------------
 
-    def _read_nodes(self, container: etree._Element, parent_id: str | None) -> None:
+    def _read_nodes(self, container: etree._Element, scope: Node | None) -> None:
         for element in container.iterchildren("*"):
             if etree.QName(element).namespace != BPMN:
                 continue
@@ -119,7 +144,7 @@ class ProcessReader(ProcessParser):
             if kind in _NO_FLOW_NODES or kind.endswith("EventDefinition"):
                 continue
             if element.tag not in READERS:
-                self.document.problem(f"<bpmn:{kind}> is not supported yet", element)
+                self.document.problem(f"<bpmn:{kind}> is not supported", element)
                 continue
             node_id = element.get("id")
             if not node_id:
@@ -129,10 +154,16 @@ class ProcessReader(ProcessParser):
                 # said once for the whole file, by the check for duplicate ids
                 continue
             node = self.parse_node(element)
-            node.parent_id = parent_id
+            outer_id = None if scope is None else str(scope.name)
+            node.parent_id = outer_id
+            if node.body is not None:
+                node.parent_id, node.body.parent_id = str(node.body.name), outer_id
             self._elements[node_id] = element
             if isinstance(node, SubProcess):
-                self._read_nodes(element, node_id)
+                self._read_nodes(element, node)
+                if isinstance(node, EventSubProcess):
+                    around = self.spec.start if scope is None else scope
+                    around.event_sub_processes.append(node)
 
     # -- flows --------------------------------------------------------------------------------------------------------
 
@@ -142,14 +173,17 @@ class ProcessReader(ProcessParser):
             target = self._flow_end(element, "targetRef")
             if source is None or target is None:
                 continue
+            source, target = source.entry, target.entry
             if source.parent_id != target.parent_id:
                 self.document.problem(
                     f"the sequence flow crosses the border of a sub-process: {source.name!r} to {target.name!r}",
                     element,
                 )
                 continue
-            if isinstance(target, (StartEvent, BoundaryEvent)):
+            if isinstance(target, (StartEvent, BoundaryEvent, LinkCatch, EventSubProcess)) or target.is_for_compensation:
                 self.document.problem(f"no sequence flow can lead to {target.name!r}", element)
+            if isinstance(source, (*END_NODES, LinkThrow, EventSubProcess)) or source.is_for_compensation:
+                self.document.problem(f"no sequence flow can leave {source.name!r}", element)
             condition = self.sources.condition(child(element, "conditionExpression"))
             flow_id = element.get("id") or f"#flow{len(source.flows)}of{source.name}"
             listeners = self.sources.listeners(element, "take")
@@ -162,73 +196,69 @@ class ProcessReader(ProcessParser):
         if not reference:
             self.document.problem(f"the sequence flow has no {attribute}", element)
             return None
-        node = self.nodes().get(reference)
-        if node is None:
-            # an element that could not be read has its own problem already
-            known = self.document.root.xpath("//*[@id=$id]", id=reference)
-            if not known:
-                self.document.problem(
-                    f"the sequence flow's {attribute} {reference!r} is no element of this process", element
-                )
+        node = self.nodes().get(reference) or self.nodes().get(reference.rpartition(":")[2])
+        # an element that could not be read has its own problem already
+        if node is None and self.document.element(reference) is None:
+            self.document.problem(
+                f"the sequence flow's {attribute} {reference!r} is no element of this process", element
+            )
         return node
+
+    def _join_links(self) -> None:
+        for (_, name), ends in self._links.items():
+            catches = [(node, element) for node, element, is_throw in ends if not is_throw]
+            for _, element in catches[1:]:
+                self.document.problem(f"the link {name!r} has more than one catch event in this scope", element)
+            for node, element, is_throw in ends:
+                if is_throw and not catches:
+                    self.document.problem(f"the link {name!r} has no catch event in this scope", element)
+                elif is_throw:
+                    node.flows.append(Flow(f"#link{len(catches[0][0].flows)}of{node.name}", catches[0][0], None))
+                    catches[0][0].incoming_count += 1
 
     def _attach_boundaries(self) -> None:
         for node_id, node in list(self.nodes().items()):
             if not isinstance(node, BoundaryEvent):
                 continue
             element = self._elements[node_id]
-            reference = element.get("attachedToRef")
-            host = self.nodes().get(reference or "")
+            reference = element.get("attachedToRef") or ""
+            host = self.nodes().get(reference) or self.nodes().get(reference.rpartition(":")[2])
             if host is None:
                 self.document.problem(f"the boundary event is attached to {reference!r}, which does not exist", element)
-            elif host.activity_type.endswith(("Event", "Gateway")) or isinstance(host, BoundaryEvent):
+            elif host.activity_type.endswith(("Event", "Gateway")) or isinstance(host, (BoundaryEvent, CatchEvent)):
                 self.document.problem(
                     f"a boundary event can be attached to an activity only, not to {reference!r}", element
                 )
+            elif isinstance(host, EventSubProcess):
+                self.document.problem(f"a boundary event cannot be attached to the event sub-process {reference!r}", element)
+            elif node.parent_id != host.entry.parent_id:
+                self.document.problem(f"the boundary event and {reference!r} are not in the same scope", element)
+            elif node.is_cancel and not isinstance(host, Transaction):
+                self.document.problem("a cancel boundary event can be attached to a transaction only", element)
+            elif node.kind == "compensation":
+                self._attach_handler(node, host, element)
             else:
-                host.boundary_events.append(node)
+                host.entry.boundary_events.append(node)
 
-    # -- what must hold -----------------------------------------------------------------------------------------------
-
-    def _check_nodes(self) -> None:
-        if not self.starts and self._has_nodes():
-            self.document.problem("the process has no start event", self.node)
-        for node_id, element in self._elements.items():
-            node = self.nodes()[node_id]
-            if isinstance(node, SubProcess):
-                self._check_sub_process(node, element)
-            if node.default_flow is not None and all(flow.id != node.default_flow for flow in node.flows):
-                self.document.problem(f"the default flow {node.default_flow!r} does not leave {node_id!r}", element)
-            if isinstance(node, ExclusiveGateway):
-                self._check_exclusive(node, element)
-
-    def _has_nodes(self) -> bool:
-        if self._elements:
-            return True
-        self.document.problem("the process is empty", self.node)
-        return False
-
-    def _check_sub_process(self, node: SubProcess, element: etree._Element) -> None:
-        starts = [
-            inner for inner in self.nodes().values() if isinstance(inner, StartEvent) and inner.parent_id == node.name
-        ]
-        if len(starts) != 1:
-            self.document.problem(f"an embedded sub-process needs one start event, found {len(starts)}", element)
-        else:
-            node.start_event = starts[0]
-
-    def _check_exclusive(self, node: ExclusiveGateway, element: etree._Element) -> None:
-        if len(node.flows) < 2:
-            return
-        for flow in node.flows:
-            if flow.id == node.default_flow:
-                if flow.condition is not None:
-                    self.document.problem(f"the default flow {flow.id!r} must not have a condition", element)
-            elif flow.condition is None:
+    def _attach_handler(self, node: BoundaryEvent, host: Node, element: etree._Element) -> None:
+        """The activity that undoes the host is the one that an association leads to, wherever the association lies."""
+        for association in self.document.root.iter(bpmn("association")):
+            ends = {association.get("sourceRef"), association.get("targetRef")}
+            if node.name not in ends:
+                continue
+            handler = next((self.nodes()[one] for one in ends - {node.name} if one in self.nodes()), None)
+            if handler is None:
+                continue
+            if not handler.is_for_compensation:
                 self.document.problem(
-                    f"flow {flow.id!r} leaves the exclusive gateway without a condition and is not its default flow",
-                    element,
+                    f"{handler.name!r} undoes {host.name!r} and needs isForCompensation=\"true\"",
+                    self._elements[str(handler.name)],
                 )
+            host.compensation_handler = handler.entry
+            return
+        self.document.problem(
+            "the compensation boundary event has no association to the activity that undoes its host", element
+        )
 
     # -- the definition -----------------------------------------------------------------------------------------------
 
@@ -245,6 +275,8 @@ class ProcessReader(ProcessParser):
             startable_in_tasklist=camunda(element, "isStartableInTasklist") != "false",
             documentation=documentation.text if documentation is not None else None,
             starts=tuple(self.starts),
+            candidate_starter_users=_names(camunda(element, "candidateStarterUsers")),
+            candidate_starter_groups=_names(camunda(element, "candidateStarterGroups")),
             root=spec.start,
             nodes=dict(spec.task_specs),
             warnings=tuple(self.document.warnings),
@@ -259,6 +291,10 @@ class ProcessReader(ProcessParser):
             self.document.problem(f"historyTimeToLive {text!r} is no number of days (e.g. 30 or P30D)", self.node)
             return None
         return int(match.group(1) or match.group(2))
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 DiagramReader.PROCESS_PARSER_CLASS = ProcessReader

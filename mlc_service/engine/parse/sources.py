@@ -11,12 +11,25 @@ from lxml import etree
 from ...language import juel, timers
 from ...language.errors import ExpressionError, TimerError
 from ...language.scripts import ScriptLanguages
-from ..elements.events import TimerTrigger
-from ..elements.values import Condition, ExpressionSource, ListSource, MapSource, ScriptSource, Source
+from ..elements.node import FormRef, Node
+from ..elements.triggers import TimerTrigger
+from ..elements.user_task import Timeout
+from ..elements.values import (
+    Condition,
+    DelegateSource,
+    ExpressionSource,
+    ListSource,
+    LiteralSource,
+    MapSource,
+    ScriptSource,
+    Source,
+)
 from .document import Document
 from .names import camunda, camunda_children, camunda_elements, child, local_name
 
 _BEAN = re.compile(r"\s*[$#]\{\s*([A-Za-z_]\w*)\s*\}\s*")
+_TASK_EVENTS = ("create", "assignment", "update", "complete", "delete")
+_FORM_BINDINGS = ("latest", "deployment", "version")
 _TIMER_KINDS: dict[str, timers.TimerKind] = {
     "timeDate": "date",
     "timeDuration": "duration",
@@ -141,49 +154,115 @@ class Sources:
             return text
         return None
 
+    def never(self) -> Condition:
+        """What stands in for a condition that is missing."""
+        return Condition(ExpressionSource(juel.compile("${false}")), "")
+
     def listeners(self, element: etree._Element, event: str) -> tuple[Source, ...]:
         """What `camunda:executionListener`s (of an activity, a flow, a process) do at an event, in order."""
         return tuple(
-            self._listener(listener)
+            self._listener(listener, event)
             for listener in camunda_elements(element, "executionListener")
-            if listener.get("event", "start") == event
+            # a listener of a sequence flow needs no event: there is only one
+            if listener.get("event", event) == event
         )
 
-    def task_listeners(self, element: etree._Element, event: str) -> tuple[Source, ...]:
-        """What the `camunda:taskListener`s of a user task do at an event, in order."""
-        return tuple(
-            self._listener(listener)
-            for listener in camunda_elements(element, "taskListener")
-            if listener.get("event") == event
-        )
+    def task_listeners(self, element: etree._Element) -> dict[str, tuple[Source, ...]]:
+        """What the `camunda:taskListener`s of a user task do, by event and in order."""
+        found: dict[str, tuple[Source, ...]] = {}
+        for listener in camunda_elements(element, "taskListener"):
+            event = listener.get("event")
+            if event is None:
+                self.document.problem("a taskListener needs an event", listener)
+            elif event in _TASK_EVENTS:
+                found[event] = (*found.get(event, ()), self._listener(listener, event))
+            elif event != "timeout":
+                self.document.problem(f"camunda:taskListener has no event {event!r}", listener)
+        return found
+
+    def timeouts(self, element: etree._Element) -> list[Timeout]:
+        """The `camunda:taskListener`s that a timer calls."""
+        found = []
+        for listener in camunda_elements(element, "taskListener"):
+            if listener.get("event") != "timeout":
+                continue
+            definition = child(listener, "timerEventDefinition")
+            if definition is None:
+                self.document.problem("a timeout taskListener needs a timerEventDefinition", listener)
+            else:
+                found.append(Timeout(self._listener(listener, "timeout"), self.timer(definition)))
+        return found
 
     def check_listeners(self, element: etree._Element, kind: str, events: tuple[str, ...]) -> None:
-        """Listeners of events we do not run are noted."""
+        """Listeners of events that do not exist there are noted."""
         for listener in camunda_elements(element, kind):
             event = listener.get("event")
-            if event is None and kind == "taskListener":
-                self.document.problem("a taskListener needs an event", listener)
+            if event is None and len(events) > 1:
+                self.document.problem(f"camunda:{kind} needs an event: {' or '.join(events)}", listener)
             elif event is not None and event not in events:
-                self.document.problem(f"camunda:{kind} for event {event!r} is not supported yet", listener)
+                self.document.problem(f"camunda:{kind} has no event {event!r} here", listener)
 
-    def _listener(self, listener: etree._Element) -> Source:
+    def _listener(self, listener: etree._Element, event: str) -> Source:
         for script in camunda_children(listener, "script"):
             return self._script_element(script)
         text = listener.get("expression")
         if text is not None:
             return self.expression(text.strip(), listener, "listener")
-        if listener.get("class") is not None or listener.get("delegateExpression") is not None:
-            self.document.problem(
-                "a delegate as a listener is not supported yet; a script or an expression is", listener
-            )
-        else:
-            self.document.problem("the listener needs a script or an expression", listener)
+        delegate = self.delegate_named(listener.get("class"), listener.get("delegateExpression"), listener)
+        if delegate is not None:
+            return DelegateSource(delegate, event, self.fields(listener))
+        self.document.problem("the listener needs a script, an expression or a delegate", listener)
         return ExpressionSource(juel.compile(""))
+
+    def fields(self, element: etree._Element) -> dict[str, Source]:
+        """The `camunda:field`s of a delegate, of a listener or of an element."""
+        found: dict[str, Source] = {}
+        for one in camunda_elements(element, "field") or camunda_children(element, "field"):
+            name = one.get("name")
+            inner = {local_name(item): item.text or "" for item in one.iterchildren("*")}
+            text = one.get("stringValue") or one.get("expression") or inner.get("string") or inner.get("expression")
+            if not name or text is None:
+                self.document.problem("camunda:field needs a name and a stringValue or an expression", one)
+            elif one.get("stringValue") is not None or "string" in inner:
+                found[name] = LiteralSource(text)
+            else:
+                found[name] = self.expression(text, one, f"field {name!r}")
+        return found
+
+    def properties(self, element: etree._Element) -> dict[str, str]:
+        """The `camunda:properties` of an element."""
+        return {
+            one.get("name", ""): one.get("value", "")
+            for group in camunda_elements(element, "properties")
+            for one in camunda_children(group, "property")
+        }
+
+    def form(self, element: etree._Element, node: Node) -> None:
+        """The node has the form that its start event or user task names."""
+        key, reference = camunda(element, "formKey"), camunda(element, "formRef")
+        node.form_key = self.optional(key, element, "formKey")
+        if reference is None:
+            return
+        binding = camunda(element, "formRefBinding") or ""
+        version = camunda(element, "formRefVersion")
+        if key is not None:
+            self.document.problem("camunda:formKey and camunda:formRef exclude each other", element)
+        if binding not in _FORM_BINDINGS:
+            self.document.problem(f"camunda:formRefBinding {binding!r} is none of {', '.join(_FORM_BINDINGS)}", element)
+        if binding == "version" and not version:
+            self.document.problem("camunda:formRefBinding 'version' needs a camunda:formRefVersion", element)
+        node.form_ref = FormRef(
+            self.expression(reference, element, "formRef"), binding, self.optional(version, element, "formRefVersion")
+        )
 
     def parameters(self, element: etree._Element, kind: str) -> list[tuple[str, Source]]:
         """The `inputParameter`s or `outputParameter`s of an element's camunda:inputOutput."""
+        return self.parameters_in(camunda_elements(element, "inputOutput"), kind)
+
+    def parameters_in(self, mappings: list[etree._Element], kind: str) -> list[tuple[str, Source]]:
+        """The parameters of that kind in some `camunda:inputOutput`s."""
         found: list[tuple[str, Source]] = []
-        for mapping in camunda_elements(element, "inputOutput"):
+        for mapping in mappings:
             for parameter in camunda_children(mapping, kind):
                 name = parameter.get("name")
                 if not name:
@@ -218,8 +297,10 @@ class Sources:
 
     def delegate(self, element: etree._Element) -> str | None:
         """The name under which the element's delegate is registered, or None if it names none."""
-        class_name = camunda(element, "class")
-        expression = camunda(element, "delegateExpression")
+        return self.delegate_named(camunda(element, "class"), camunda(element, "delegateExpression"), element)
+
+    def delegate_named(self, class_name: str | None, expression: str | None, element: etree._Element) -> str | None:
+        """The name under which a delegate is registered that a class or an expression names."""
         if class_name is not None:
             name = class_name.strip()
         elif expression is not None:

@@ -5,12 +5,22 @@ The reload is the point: only a state that survives it is a state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from mlc_service.engine import Definition, Execution, HostFailed, parse_bpmn
+from mlc_service.engine import (
+    CalledElement,
+    Callee,
+    Caller,
+    Definition,
+    Execution,
+    HostFailed,
+    Instruction,
+    StoredInstance,
+    parse_bpmn,
+)
 from mlc_service.engine import effects as fx
 from mlc_service.engine.execution import ActivityInstance
 from mlc_service.language.scripts import ScriptOutcome, ScriptRunner
@@ -58,6 +68,9 @@ class TestHost:
 
     def __init__(self, decisions: Mapping[str, list[dict[str, Any]]] | None = None) -> None:
         self.decisions = decisions or {}
+        self.called: dict[str, Definition] = {}
+        self.calls = 0
+        self.driver: Driver
 
     def run_script(
         self, language: str, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any]
@@ -66,6 +79,21 @@ class TestHost:
 
     def groups_of(self, user: str | None) -> list[str]:
         return ["muppets"] if user == "fozzie" else []
+
+    def listen(
+        self, implementation: str, event: str, variables: Mapping[str, Any], facts: Mapping[str, Any]
+    ) -> ScriptOutcome:
+        return ScriptOutcome(None, {"heard": [*variables.get("heard", ()), f"{implementation}:{event}"]})
+
+    def call(self, wanted: CalledElement) -> Callee:
+        if wanted.key not in self.called:
+            raise HostFailed(f"no process {wanted.key!r} is deployed")
+        self.calls += 1
+        instance_id = INSTANCE_ID.replace("7d4fb6a0", f"{self.calls:08x}")
+        return Callee(instance_id, self.called[wanted.key], None, self)
+
+    def stored(self, instance_id: str) -> StoredInstance:
+        return self.driver.stored(instance_id)
 
     def decide(
         self,
@@ -80,50 +108,30 @@ class TestHost:
         return self.decisions[decision_key]
 
 
-class Driver:
-    """One instance; open tasks, jobs and subscriptions are kept by what the effects say, as a database would."""
+class Stored:
+    """One instance as a database would keep it: its state, its scopes, what its effects say is open."""
 
-    def __init__(
-        self,
-        source: bytes,
-        variables: Mapping[str, Any] | None = None,
-        *,
-        at: str | None = None,
-        decisions: Mapping[str, list[dict[str, Any]]] | None = None,
-        user: str | None = None,
-    ) -> None:
-        self.definition: Definition = parse_bpmn(source, "test.bpmn", KNOWN_DELEGATES)[0]
-        self.host = TestHost(decisions)
-        self.now = START
-        self.user = user
+    def __init__(self, definition: Definition, caller: Caller | None) -> None:
+        self.definition = definition
+        self.caller = caller
+        self.state = b""
+        self.scopes: dict[int, dict[str, Any]] = {}
         self.effects: list[fx.Effect] = []
         self.tasks: dict[int, fx.TaskCreated] = {}
         self.jobs: dict[int, fx.JobCreated] = {}
+        self.external: dict[int, fx.ExternalTaskCreated] = {}
         self.subscriptions: dict[int, fx.Subscribed] = {}
         self.running: dict[int, fx.ActivityStarted] = {}
         self.finished: list[tuple[str, bool]] = []
         self.ended: fx.InstanceEnded | None = None
-        self._scopes: dict[int, dict[str, Any]] = {}
-        self._state = b""
-        self._keep(
-            Execution.start(
-                self.definition,
-                self.host,
-                instance_id=INSTANCE_ID,
-                now=self.now,
-                at=at,
-                variables=variables,
-                user=user,
-            )
-        )
 
-    def _keep(self, execution: Execution) -> None:
-        self._state = execution.dump()
+    def keep(self, execution: Execution) -> None:
+        self.state = execution.dump()
         for number, variables in execution.changed_scopes().items():
             if variables is None:
-                self._scopes.pop(number, None)
+                self.scopes.pop(number, None)
             else:
-                self._scopes[number] = variables
+                self.scopes[number] = variables
         for effect in execution.effects:
             self._apply(effect)
         self.effects.extend(execution.effects)
@@ -132,12 +140,18 @@ class Driver:
         match effect:
             case fx.TaskCreated():
                 self.tasks[effect.number] = effect
+            case fx.TaskChanged():
+                self.tasks[effect.number] = self.tasks[effect.number]._replace(**effect.changes)
             case fx.TaskEnded():
                 del self.tasks[effect.number]
             case fx.JobCreated():
                 self.jobs[effect.number] = effect
             case fx.JobDropped():
                 del self.jobs[effect.number]
+            case fx.ExternalTaskCreated():
+                self.external[effect.number] = effect
+            case fx.ExternalTaskEnded():
+                del self.external[effect.number]
             case fx.Subscribed():
                 self.subscriptions[effect.number] = effect
             case fx.Unsubscribed():
@@ -150,80 +164,198 @@ class Driver:
                 assert self.ended is None
                 self.ended = effect
 
-    def load(self) -> Execution:
+
+class Driver:
+    """One instance and what it calls; open tasks, jobs and subscriptions are kept by what the effects say.
+
+    Every step begins with loading and ends with storing, of all instances that it touches.
+    """
+
+    def __init__(
+        self,
+        source: bytes,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        at: str | None = None,
+        decisions: Mapping[str, list[dict[str, Any]]] | None = None,
+        user: str | None = None,
+        calls: Iterable[bytes] = (),
+        instructions: Sequence[Instruction] = (),
+    ) -> None:
+        self.definition: Definition = parse_bpmn(source, "test.bpmn", KNOWN_DELEGATES)[0]
+        self.host = TestHost(decisions)
+        self.host.driver = self
+        for called in calls:
+            for definition in parse_bpmn(called, "called.bpmn", KNOWN_DELEGATES):
+                self.host.called[definition.key] = definition
+        self.host.called.setdefault(self.definition.key, self.definition)
+        self.now = START
+        self.user = user
+        self.instances: dict[str, Stored] = {}
+        self._keep(
+            Execution.start(
+                self.definition,
+                self.host,
+                instance_id=INSTANCE_ID,
+                now=self.now,
+                at=at,
+                variables=variables,
+                user=user,
+                instructions=instructions,
+            )
+        )
+
+    def _keep(self, execution: Execution) -> None:
+        for one in execution.touched():
+            if one.instance_id not in self.instances:
+                assert one.is_new
+                self.instances[one.instance_id] = Stored(one._instance.definition, one.caller)
+            self.instances[one.instance_id].keep(one)
+
+    def stored(self, instance_id: str) -> StoredInstance:
+        """What the engine asks for when a step reaches another instance."""
+        kept = self.instances[instance_id]
+        return StoredInstance(
+            instance_id, kept.definition, None, self.host, kept.state, kept.scopes, None, kept.caller
+        )
+
+    def load(self, instance_id: str = INSTANCE_ID) -> Execution:
         """The instance as a new process would load it."""
+        kept = self.instances[instance_id]
         return Execution.load(
-            self.definition,
+            kept.definition,
             self.host,
-            instance_id=INSTANCE_ID,
+            instance_id=instance_id,
             now=self.now,
-            state=self._state,
-            scopes=self._scopes,
+            state=kept.state,
+            scopes=kept.scopes,
             user=self.user,
+            caller=kept.caller,
         )
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
-    def complete(self, activity_id: str, variables: Mapping[str, Any] | None = None) -> None:
-        execution = self.load()
-        execution.complete_task(self._number(self.tasks, activity_id), variables)
+    def feed(self, step: Callable[[Execution], Any], instance_id: str = INSTANCE_ID) -> Any:
+        """The instance has taken the step; it and all it touched are stored."""
+        execution = self.load(instance_id)
+        answer = step(execution)
         self._keep(execution)
+        return answer
+
+    def complete(self, activity_id: str, variables: Mapping[str, Any] | None = None) -> None:
+        instance_id, number = self._find("tasks", activity_id)
+        self.feed(lambda execution: execution.complete_task(number, variables), instance_id)
 
     def job(self, activity_id: str, kind: str = "async") -> None:
         """The job of that activity has run; the clock is moved to it if it is a timer."""
-        number = next(n for n, job in self.jobs.items() if job.activity_id == activity_id and job.kind == kind)
-        due = self.jobs[number].due
+        instance_id, number = self._find("jobs", activity_id, kind)
+        due = self.instances[instance_id].jobs[number].due
         if due is not None:
             self.now = max(self.now, due)
-        execution = self.load()
         if kind == "timer":
-            execution.fire_timer(number)
+            self.feed(lambda execution: execution.fire_timer(number), instance_id)
         else:
-            execution.continue_job(number)
-        self._keep(execution)
+            self.feed(lambda execution: execution.continue_job(number), instance_id)
 
     def delegate_sees(self, activity_id: str) -> dict[str, Any]:
-        return self.load().delegate_variables(self._number(self.jobs, activity_id))
+        instance_id, number = self._find("jobs", activity_id)
+        return self.load(instance_id).delegate_variables(number)
 
     def delegate(self, activity_id: str, written: Mapping[str, Any] | None = None, removed: Iterable[str] = ()) -> None:
-        execution = self.load()
-        execution.delegate_completed(self._number(self.jobs, activity_id), written or {}, removed)
-        self._keep(execution)
+        instance_id, number = self._find("jobs", activity_id)
+        self.feed(lambda execution: execution.delegate_completed(number, written or {}, removed), instance_id)
 
     def delegate_error(self, activity_id: str, code: str, message: str | None = None) -> bool:
-        execution = self.load()
-        caught = execution.delegate_failed(self._number(self.jobs, activity_id), code, message)
-        self._keep(execution)
+        instance_id, number = self._find("jobs", activity_id)
+        caught: bool = self.feed(lambda execution: execution.delegate_failed(number, code, message), instance_id)
         return caught
 
+    def external_done(self, activity_id: str, variables: Mapping[str, Any] | None = None) -> None:
+        instance_id, number = self._find("external", activity_id)
+        self.feed(lambda execution: execution.complete_external_task(number, variables), instance_id)
+
     def receive(self, event_name: str, variables: Mapping[str, Any] | None = None) -> None:
-        number = next(n for n, sub in self.subscriptions.items() if sub.event_name == event_name)
-        execution = self.load()
-        execution.receive(number, variables)
-        self._keep(execution)
+        for instance_id, kept in self.instances.items():
+            for number, subscription in kept.subscriptions.items():
+                if subscription.event_name == event_name:
+                    self.feed(lambda execution, number=number: execution.receive(number, variables), instance_id)
+                    return
+        raise AssertionError(f"nobody waits for {event_name!r}")
+
+    def write(self, **variables: Any) -> None:
+        self.feed(lambda execution: execution.set_variables(variables))
+
+    def modify(self, *instructions: Instruction) -> None:
+        self.feed(lambda execution: execution.modify(instructions))
 
     def cancel(self) -> None:
-        execution = self.load()
-        execution.cancel()
-        self._keep(execution)
+        self.feed(lambda execution: execution.cancel())
 
-    @staticmethod
-    def _number(table: Mapping[int, Any], activity_id: str) -> int:
-        return next(number for number, row in table.items() if row.activity_id == activity_id)
+    def _find(self, table: str, activity_id: str, kind: str | None = None) -> tuple[str, int]:
+        for instance_id, kept in self.instances.items():
+            for number, row in getattr(kept, table).items():
+                if row.activity_id == activity_id and (kind is None or row.kind == kind):
+                    return instance_id, number
+        raise AssertionError(f"{activity_id!r} is in no {table}")
 
     # -- what can be seen ---------------------------------------------------------------------------------------
 
     @property
+    def _own(self) -> Stored:
+        return self.instances[INSTANCE_ID]
+
+    @property
+    def called(self) -> Stored:
+        """The last instance that was called."""
+        return list(self.instances.values())[-1]
+
+    @property
+    def effects(self) -> list[fx.Effect]:
+        return self._own.effects
+
+    @property
+    def tasks(self) -> dict[int, fx.TaskCreated]:
+        return self._own.tasks
+
+    @property
+    def jobs(self) -> dict[int, fx.JobCreated]:
+        return self._own.jobs
+
+    @property
+    def external(self) -> dict[int, fx.ExternalTaskCreated]:
+        return self._own.external
+
+    @property
+    def subscriptions(self) -> dict[int, fx.Subscribed]:
+        return self._own.subscriptions
+
+    @property
+    def running(self) -> dict[int, fx.ActivityStarted]:
+        return self._own.running
+
+    @property
+    def finished(self) -> list[tuple[str, bool]]:
+        return self._own.finished
+
+    @property
+    def ended(self) -> fx.InstanceEnded | None:
+        return self._own.ended
+
+    @property
     def variables(self) -> dict[str, Any]:
-        return self._scopes.get(0, {})
+        return self._own.scopes.get(0, {})
 
     @property
     def scopes(self) -> dict[int, dict[str, Any]]:
-        return self._scopes
+        return self._own.scopes
 
     @property
     def state(self) -> bytes:
-        return self._state
+        return self._own.state
+
+    @state.setter
+    def state(self, state: bytes) -> None:
+        self._own.state = state
 
     @property
     def is_ended(self) -> bool:
@@ -239,6 +371,16 @@ class Driver:
             return [leaf for child in node.children for leaf in leaves(child)]
 
         return sorted(leaves(self.load().activity_tree()))
+
+    @property
+    def tree(self) -> str:
+        """The activity tree in one line: `sub(a b) c`; a tilde before what waits in an asynchronous continuation."""
+
+        def shown(node: ActivityInstance) -> str:
+            inside = " ".join([*(shown(child) for child in node.children), *(f"~{at}" for _, at in node.transitions)])
+            return inside if not node.number else f"{node.activity_id}({inside})" if inside else node.activity_id
+
+        return shown(self.load().activity_tree())
 
     @property
     def done(self) -> list[str]:

@@ -62,7 +62,7 @@ def test_a_state_frozen_by_an_earlier_version_loads_and_goes_on(path: Path) -> N
     assert sorted(child.activity_id for child in tree.children) == ["d", "j", "r", "sub", "u"]
     assert [activity for _, activity in tree.transitions] == ["a"]
     run = Driver(EVERYTHING, {"n": 1})
-    run._state = path.read_bytes()
+    run.state = path.read_bytes()
     _finish(run)
     assert run.active == ["j"] * 6
 

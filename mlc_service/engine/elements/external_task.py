@@ -1,0 +1,96 @@
+"""The external task: work that a worker outside fetches by its topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...language.errors import ExpressionError
+from .. import effects as fx
+from ..errors import BpmnErrorThrown
+from ..variables import Names, write_all, write_local
+from .node import Node, ProcessSpec
+from .values import ExpressionSource
+
+if TYPE_CHECKING:
+    from ..tokens import Token, Wait
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorMapping:
+    """`camunda:errorEventDefinition`: what a worker reports is a BPMN error if the expression holds."""
+
+    code: str
+    message: ExpressionSource | None
+    expression: ExpressionSource
+
+
+class ExternalTaskNode(Node):
+    """A service-like activity whose work is done outside."""
+
+    def __init__(
+        self,
+        process: ProcessSpec,
+        node_id: str,
+        bpmn_name: str | None,
+        activity_type: str,
+        *,
+        topic: ExpressionSource,
+        task_priority: ExpressionSource | None,
+        error_mappings: Sequence[ErrorMapping],
+    ) -> None:
+        super().__init__(process, node_id, bpmn_name)
+        self.activity_type = activity_type
+        self.topic = topic
+        self.task_priority = task_priority
+        self.error_mappings = error_mappings
+
+    def execute(self, token: Token) -> None:
+        instance = token.workflow
+        topic = self.topic.text(token) or ""
+        priority = self._priority(token)
+        wait = instance.wait(token, "external", self, topic)
+        instance.effects.append(fx.ExternalTaskCreated(wait.number, token.id, str(self.name), topic, priority))
+
+    def completed(self, wait: Wait, variables: Mapping[str, Any], local_variables: Mapping[str, Any]) -> None:
+        """The worker has done the work; or what it reports is a BPMN error of the diagram."""
+        if not self.reported(wait, {}, variables, local_variables):
+            self.answer(wait, {})
+
+    def reported(
+        self,
+        wait: Wait,
+        facts: Mapping[str, Any],
+        variables: Mapping[str, Any],
+        local_variables: Mapping[str, Any],
+    ) -> bool:
+        """The worker's variables are written; True if what it reports was a BPMN error, which has been thrown."""
+        token = wait.token
+        for name, value in local_variables.items():
+            write_local(token, name, value)
+        write_all(token, variables)
+        for mapping in self.error_mappings:
+            if self._holds(mapping, token, facts):
+                message = None if mapping.message is None else mapping.message.text(token)
+                token.workflow.fail(token, BpmnErrorThrown(mapping.code, message))
+                return True
+        return False
+
+    def _holds(self, mapping: ErrorMapping, token: Token, facts: Mapping[str, Any]) -> bool:
+        try:
+            value = mapping.expression.expression.evaluate(Names(token, objects={"externalTask": dict(facts)}))
+        except ExpressionError:
+            # Camunda takes an expression that cannot be evaluated for one that does not hold
+            return False
+        return value is True
+
+    def _priority(self, token: Token) -> int:
+        source = self.task_priority or self.process.task_priority
+        if source is None:
+            return 0
+        value = source.value(token)
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise ExpressionError(f"task priority {value!r} is not a number", source.expression.text) from None
