@@ -194,7 +194,7 @@ def extend_lock(unit: UnitOfWork, around: Surroundings, id: str, worker: str, mi
     Raises NotFound, LockedByAnother, Suspended, LockExpired.
     """
     now = around.clock.now()
-    _held(unit, id, worker, "extend")
+    _must_hold(unit.external_tasks.get(id, lock=True), worker, "extend")
     if not unit.external_tasks.extend(id, worker, now, _after(now, milliseconds)):
         raise LockExpired(id, now)
 
@@ -241,23 +241,23 @@ def _report(
 
     def report(execution: Execution) -> None:
         # only now: the instance is locked first, then its tasks, whoever wants both
-        task = _held(unit, id, worker, deed)
+        task = unit.external_tasks.get(id, lock=True)
+        _must_hold(task, worker, deed)
         reported.append((task, what(execution, task)))
 
-    instance_id = unit.external_tasks.get(id).instance_id
+    task = unit.external_tasks.get(id)
+    # who does not have it is told so before anything is loaded
+    _must_hold(task, worker, deed)
     with _as_gone(id):
-        step.feed(instance_id, report)
+        step.feed(task.instance_id, report)
     return reported[0]
 
 
-def _held(unit: UnitOfWork, id: str, worker: str, deed: str) -> ExternalTaskRow:
-    """The task, which the worker had last; nobody else gets it until the transaction ends."""
-    task = unit.external_tasks.get(id, lock=True)
+def _must_hold(task: ExternalTaskRow, worker: str, deed: str) -> None:
     if task.worker != worker:
-        raise LockedByAnother(deed, id, worker, task.worker)
+        raise LockedByAnother(deed, task.id, worker, task.worker)
     if task.suspended:
-        raise Suspended("external task", id)
-    return task
+        raise Suspended("external task", task.id)
 
 
 @contextmanager
