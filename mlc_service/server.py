@@ -11,6 +11,8 @@ from types import FrameType, TracebackType
 import uvicorn
 from fastapi import FastAPI
 
+from mlc_service.rest.application import close_waiting_room
+
 _START_SECONDS = 30.0
 
 
@@ -81,8 +83,21 @@ class Background:
         self._thread.join(timeout=10)
 
 
+class _Server(uvicorn.Server):
+    """Before it waits for the requests in hand, those that wait for something themselves are answered."""
+
+    def __init__(self, app: FastAPI, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        close_waiting_room(self._app)
+        await super().shutdown(sockets)
+
+
 def _server(app: FastAPI) -> uvicorn.Server:
     # the access log is ours to write; uvicorn's would say everything twice
-    return uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5, lifespan="on")
+    return _Server(
+        app,
+        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5, lifespan="on"),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from mlc_service.store.errors import IllegalMove, NotFound
 
 
@@ -37,12 +39,38 @@ class AlreadyClaimed(Exception):
 
 
 class Suspended(Exception):
-    """The thing rests; it has to be activated first. `kind` is process definition, process instance or task."""
+    """The thing rests; it has to be activated first.
+
+    `kind` is process definition, process instance, task or external task.
+    """
 
     def __init__(self, kind: str, id: str) -> None:
         self.kind = kind
         self.id = id
         super().__init__(f"{kind} {id} is suspended")
+
+
+class LockedByAnother(Exception):
+    """The external task is not the worker's to `deed` (complete, fail, throw, extend, lock): the holder has it.
+
+    `holder` None: nobody has it.
+    """
+
+    def __init__(self, deed: str, task_id: str, worker: str, holder: str | None) -> None:
+        self.deed = deed
+        self.task_id = task_id
+        self.worker = worker
+        self.holder = holder
+        super().__init__(f"worker {worker!r} cannot {deed} external task {task_id}, which {holder!r} has")
+
+
+class LockExpired(Exception):
+    """The worker's lock of the external task ran out before `now`: it can be taken anew, but not extended."""
+
+    def __init__(self, task_id: str, now: datetime) -> None:
+        self.task_id = task_id
+        self.now = now
+        super().__init__(f"the lock of external task {task_id} ran out before {now}")
 
 
 class MismatchingCorrelation(Exception):
@@ -78,6 +106,8 @@ __all__ = [
     "DefinitionNotFound",
     "DeploymentInUse",
     "IllegalMove",
+    "LockExpired",
+    "LockedByAnother",
     "MismatchingCorrelation",
     "NoResources",
     "NotFound",

@@ -13,6 +13,7 @@ from mlc_service.rest import errors, health, token
 from mlc_service.rest.app import board, scoring
 from mlc_service.rest.camunda.mounting import mount
 from mlc_service.rest.camunda.routes import routes
+from mlc_service.rest.camunda.waiting_room import WaitingRoom
 from mlc_service.rest.dependencies import Dependencies, current_user
 from mlc_service.rest.description import describe
 from mlc_service.rest.middleware import CAMUNDA, BodyLimit, OneSpelling
@@ -35,6 +36,8 @@ def create_app(deps: Dependencies) -> FastAPI:
         lifespan=_lifespan(deps),
     )
     app.state.deps = deps
+    app.state.waiting_room = WaitingRoom()
+    deps.units.on_new_external_tasks(app.state.waiting_room.call)
     errors.install(app)
     app.include_router(health.router)
     app.include_router(token.router)
@@ -63,10 +66,20 @@ def create_app(deps: Dependencies) -> FastAPI:
     return app
 
 
+def close_waiting_room(app: FastAPI) -> None:
+    """Requests that wait are answered now, and later ones do not wait. To be called in the application's event loop.
+
+    A server that finishes the requests in hand before it ends the application's lifespan calls this first.
+    """
+    app.state.waiting_room.close()
+
+
 def _lifespan(deps: Dependencies) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = deps.threads
+        app.state.waiting_room.open()
         yield
+        close_waiting_room(app)
 
     return lifespan

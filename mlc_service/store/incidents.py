@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.rows import IncidentRow
@@ -25,6 +25,8 @@ class IncidentFilter:
     definition_keys: Sequence[str] | None = None
     activity_id: str | None = None
     job_id: str | None = None
+    # the job or external task it is about
+    configuration: str | None = None
     message: str | None = None
     message_like: str | None = None
 
@@ -58,6 +60,11 @@ class Incidents:
         """The job's incident is over; False if it had none."""
         return bool(self._connection.execute(delete(incidents).where(incidents.c.job_id == job_id)).rowcount)
 
+    def resolve_external_task(self, external_task_id: str) -> bool:
+        """The external task's incident is over; False if it had none."""
+        statement = delete(incidents).where(incidents.c.external_task_id == external_task_id)
+        return bool(self._connection.execute(statement).rowcount)
+
     def find(self, wanted: IncidentFilter = EVERY, page: Page = ALL) -> list[IncidentRow]:
         statement = paged(
             select(incidents).where(*_conditions(wanted)),
@@ -86,6 +93,8 @@ def _conditions(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
         )
     )
     found += one_of(columns.instance_id, wanted.instance_ids)
+    if wanted.configuration is not None:
+        found.append(or_(columns.job_id == wanted.configuration, columns.external_task_id == wanted.configuration))
     if wanted.message_like is not None:
         found.append(columns.message.like(wanted.message_like))
     if wanted.definition_keys is not None:

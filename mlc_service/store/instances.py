@@ -6,12 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, or_, select, update
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.rows import InstanceInfo, InstanceRow
 from mlc_service.store.selecting import ALL, Page, VariableCondition, equals, one_of, paged
-from mlc_service.store.tables import incidents, jobs, process_definitions, process_instances, tasks, variable_scopes
+from mlc_service.store.tables import (
+    external_tasks,
+    incidents,
+    jobs,
+    process_definitions,
+    process_instances,
+    tasks,
+    variable_scopes,
+)
 from mlc_service.store.variable_conditions import variable_holds
 
 _INFO = (
@@ -40,7 +48,7 @@ class InstanceFilter:
     suspended: bool | None = None
     with_incident: bool | None = None
     incident_message: str | None = None
-    # waits at one of these user tasks or in a job of one of these activities
+    # waits at one of these user or external tasks or in a job of one of these activities
     activity_ids: Sequence[str] | None = None
     variables: Sequence[VariableCondition] = ()
 
@@ -126,15 +134,15 @@ class Instances:
         self._connection.execute(insert(variable_scopes), kept)
 
     def set_suspended(self, id: str, suspended: bool) -> None:
-        """The instance, its tasks and its jobs rest, or go on."""
+        """The instance, its tasks, external tasks and jobs rest, or go on."""
         self._connection.execute(
             update(process_instances).where(process_instances.c.id == id).values(suspended=suspended)
         )
-        for table in (tasks, jobs):
+        for table in (tasks, external_tasks, jobs):
             self._connection.execute(update(table).where(table.c.instance_id == id).values(suspended=suspended))
 
     def delete(self, id: str) -> None:
-        """The instance is gone with its tasks, jobs, subscriptions, incidents and scopes. History is not touched."""
+        """The instance is gone with all that hung on it. History is not touched."""
         self._connection.execute(_DELETE, {"id": id})
 
     def delete_of(self, definition_ids: Sequence[str]) -> None:
@@ -201,8 +209,12 @@ def _conditions(wanted: InstanceFilter) -> list[ColumnElement[bool]]:
         )
     if wanted.activity_ids is not None:
         found.append(
-            exists().where(tasks.c.instance_id == columns.id, tasks.c.activity_id.in_(wanted.activity_ids))
-            | exists().where(jobs.c.instance_id == columns.id, jobs.c.activity_id.in_(wanted.activity_ids))
+            or_(
+                *(
+                    exists().where(table.c.instance_id == columns.id, table.c.activity_id.in_(wanted.activity_ids))
+                    for table in (tasks, external_tasks, jobs)
+                )
+            )
         )
     found += [variable_holds(process_instances.c.variables, condition) for condition in wanted.variables]
     return found

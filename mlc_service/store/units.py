@@ -11,7 +11,7 @@ Use cases are given a unit and never commit. Reads go to the repositories direct
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from threading import Lock, get_ident
 from typing import TypeVar
@@ -28,6 +28,7 @@ from mlc_service.store.definitions import DecisionDefinitions, Definitions
 from mlc_service.store.deployments import Deployments
 from mlc_service.store.documents import Blobs, Documents
 from mlc_service.store.errors import UnstorableText
+from mlc_service.store.external_tasks import ExternalTasks
 from mlc_service.store.history import History
 from mlc_service.store.incidents import Incidents
 from mlc_service.store.instances import Instances
@@ -46,13 +47,21 @@ _MOST_TRIES = 5
 class UnitOfWork:
     """One transaction and the repositories that work in it."""
 
-    def __init__(self, connection: Connection, announce_jobs: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        announce_jobs: Callable[[], None],
+        announce_external_tasks: Callable[[frozenset[str]], None],
+    ) -> None:
         self._connection = connection
         self._after_commit: list[Callable[[], None]] = []
         self._announce_jobs = announce_jobs
+        self._announce_external_tasks = announce_external_tasks
+        self._topics: set[str] = set()
         self.deployments = Deployments(connection)
         self.definitions = Definitions(connection)
         self.decisions = DecisionDefinitions(connection)
+        self.external_tasks = ExternalTasks(connection, self._new_external_tasks)
         self.instances = Instances(connection)
         self.tasks = Tasks(connection)
         self.jobs = Jobs(connection, self._new_jobs)
@@ -83,6 +92,12 @@ class UnitOfWork:
     def _new_jobs(self) -> None:
         if self._announce_jobs not in self._after_commit:
             self._after_commit.append(self._announce_jobs)
+
+    def _new_external_tasks(self, topics: Iterable[str]) -> None:
+        if not self._topics:
+            # told once, of all topics there are when the transaction is committed
+            self._after_commit.append(lambda: self._announce_external_tasks(frozenset(self._topics)))
+        self._topics.update(topics)
 
     def _committed(self) -> None:
         for hook in self._after_commit:
@@ -119,6 +134,7 @@ class Units:
         self._reader = self._database.execution_options(mlc_reads_only=True)
         self._writers = _OneAtATime() if self._database.dialect.name == "sqlite" else nullcontext()
         self._job_listeners: list[Callable[[], None]] = []
+        self._external_task_listeners: list[Callable[[frozenset[str]], None]] = []
 
     @contextmanager
     def begin(self) -> Iterator[UnitOfWork]:
@@ -128,7 +144,7 @@ class Units:
         """
         try:
             with self._writers, self._database.begin() as connection:
-                unit = UnitOfWork(connection, self._announce_jobs)
+                unit = UnitOfWork(connection, self._announce_jobs, self._announce_external_tasks)
                 yield unit
         except StatementError as error:
             # nobody outside this room can name SQLAlchemy's wrapper
@@ -141,7 +157,7 @@ class Units:
     def begin_read(self) -> Iterator[UnitOfWork]:
         """A transaction that is never committed. On SQLite it waits for nobody and sees one moment in time."""
         with self._reader.connect() as connection:
-            yield UnitOfWork(connection, self._announce_jobs)
+            yield UnitOfWork(connection, self._announce_jobs, self._announce_external_tasks)
 
     def run(self, work: Callable[[UnitOfWork], T]) -> T:
         """Answers `work(unit)` after its commit; after a deadlock or the like it runs again, in a new transaction."""
@@ -165,6 +181,10 @@ class Units:
         """`listener` is called, by the committing thread, whenever a commit may have made a job due sooner."""
         self._job_listeners.append(listener)
 
+    def on_new_external_tasks(self, listener: Callable[[frozenset[str]], None]) -> None:
+        """`listener` is called, by the committing thread, with the topics in which a commit may have freed a task."""
+        self._external_task_listeners.append(listener)
+
     def schema_state(self) -> schema.SchemaState:
         """Whether the database is empty, outdated, up to date, or newer than this service."""
         return schema.state_of(self._database)
@@ -176,3 +196,7 @@ class Units:
     def _announce_jobs(self) -> None:
         for listener in self._job_listeners:
             listener()
+
+    def _announce_external_tasks(self, topics: frozenset[str]) -> None:
+        for listener in self._external_task_listeners:
+            listener(topics)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Event
 from typing import Any, TypeVar
 
 from mlc_service.identity import Authenticated
 from mlc_service.rest.camunda.body import Body, as_flag
 from mlc_service.rest.camunda.fields import Schema
+from mlc_service.rest.camunda.waiting_room import WaitingRoom
 from mlc_service.rest.dependencies import Dependencies
 from mlc_service.rest.json_body import read_json
 from mlc_service.store.units import UnitOfWork
@@ -19,7 +21,11 @@ Answered = TypeVar("Answered")
 
 @dataclass(frozen=True)
 class Call:
-    """A request whose sender is known. Handlers are plain functions of it and run in a thread."""
+    """A request whose sender is known.
+
+    Handlers are plain functions of it and run in a thread. One that waits is a coroutine function: it must not block,
+    and it is cancelled, after `gone` was set, when the client has gone away.
+    """
 
     deps: Dependencies
     caller: Authenticated
@@ -30,6 +36,8 @@ class Call:
     raw_body: bytes
     content_type: str
     base_url: str
+    waiting_room: WaitingRoom
+    gone: Event = field(default_factory=Event)
 
     @cached_property
     def body(self) -> Body:
@@ -60,7 +68,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-# None is 204, an Answer is itself, everything else is 200 with that JSON.
+# None is 204, an Answer is itself, everything else is 200 with that JSON; of a coroutine function, when it is done.
 Handler = Callable[[Call], Any]
 
 

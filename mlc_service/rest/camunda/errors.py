@@ -11,6 +11,7 @@ from mlc_service.engine import ExecutionFailed, NotWaiting
 from mlc_service.jobs.work import JobFailed
 from mlc_service.problems import InvalidResource, Problem
 from mlc_service.process import errors as process
+from mlc_service.rest.camunda.waiting_room import RoomFull
 from mlc_service.rest.errors import HttpProblem
 from mlc_service.store import errors as store
 
@@ -30,6 +31,17 @@ _NOT_FOUND = {
     "incident": "No matching incident with id {id}",
     "event subscription": "Event subscription with id {id} does not exist",
     "historic process instance": "Historic process instance with id {id} does not exist",
+}
+
+
+# what a worker may not do to an external task that is not its own
+_REFUSED = {
+    "complete": "External Task {id} cannot be completed by worker '{worker}'",
+    "fail": "Failure of External Task {id} cannot be reported by worker '{worker}'",
+    "throw": "Bpmn error of External Task {id} cannot be reported by worker '{worker}'",
+    # the second apostrophe is Camunda's
+    "extend": "The lock of the External Task {id} cannot be extended by worker '{worker}''",
+    "lock": "External Task {id} cannot be locked by worker '{worker}'",
 }
 
 
@@ -60,6 +72,8 @@ def explaining(what: str) -> Iterator[None]:
 def _not_found(error: store.NotFound) -> HttpProblem:
     default = f"{error.kind[:1].upper()}{error.kind[1:]} with id {{id}} does not exist"
     message = _NOT_FOUND.get(error.kind, default).format(id=error.id)
+    if error.kind == "external task":
+        return HttpProblem(404, "RestException", message, 0)
     return HttpProblem(404, "InvalidRequestException", message)
 
 
@@ -116,8 +130,27 @@ def _claimed(error: process.AlreadyClaimed) -> HttpProblem:
 
 
 def _suspended(error: process.Suspended) -> HttpProblem:
+    if error.kind == "external task":
+        return HttpProblem(400, "RestException", f"ENGINE-03043 ExternalTask with id '{error.id}' is suspended.", 0)
     message = f"{error.kind[:1].upper()}{error.kind[1:]} {error.id} is suspended"
     return HttpProblem(400, "SuspendedEntityInteractionException", message, 0)
+
+
+def _locked_by_another(error: process.LockedByAnother) -> HttpProblem:
+    refused = _REFUSED[error.deed].format(id=error.task_id, worker=error.worker)
+    holder = "null" if error.holder is None else error.holder
+    return HttpProblem(400, "RestException", f"{refused}. It is locked by worker '{holder}'.", 0)
+
+
+def _lock_expired(error: process.LockExpired) -> HttpProblem:
+    now = int(error.now.timestamp() * 1000)
+    message = f"Cannot extend a lock that expired: lockExpirationTime is not greater than or equal to {now}"
+    return HttpProblem(400, "RestException", message, 0)
+
+
+def _room_full(error: RoomFull) -> HttpProblem:
+    message = f"{error.waiting} requests wait for external tasks already: try again later, or without waiting"
+    return HttpProblem(500, "InvalidRequestException", message)
 
 
 def _mismatching(error: process.MismatchingCorrelation) -> HttpProblem:
@@ -168,6 +201,9 @@ _TABLE: list[tuple[type[Exception], Callable[[Any], HttpProblem]]] = [
     (process.DeploymentInUse, _in_use),
     (process.AlreadyClaimed, _claimed),
     (process.Suspended, _suspended),
+    (process.LockedByAnother, _locked_by_another),
+    (process.LockExpired, _lock_expired),
+    (RoomFull, _room_full),
     (process.MismatchingCorrelation, _mismatching),
     (process.NotSubscribed, _not_subscribed),
     (process.SignalStorm, _failed),

@@ -19,11 +19,12 @@ INCIDENTS: Resource[IncidentRow, IncidentFilter] = Resource(
         fields.moment("incidentTimestamp", "created"),
         fields.text("incidentType", "kind"),
         fields.text("activityId", "activity_id"),
-        fields.text("failedActivityId", "activity_id"),
+        # as Camunda: an external task did not fail at an activity, a worker did
+        fields.computed("failedActivityId", lambda row: None if row.external_task_id else row.activity_id),
         # nothing calls anything yet: each incident is its own cause and root
         fields.text("causeIncidentId", "id"),
         fields.text("rootCauseIncidentId", "id"),
-        fields.text("configuration", "job_id"),
+        fields.computed("configuration", lambda row: row.job_id or row.external_task_id),
         fields.text("incidentMessage", "message"),
         fields.absent("tenantId"),
         fields.absent("jobDefinitionId"),
@@ -43,7 +44,7 @@ INCIDENTS: Resource[IncidentRow, IncidentFilter] = Resource(
             query.text("failedActivityId", "activity_id"),
             query.text("causeIncidentId", "id"),
             query.text("rootCauseIncidentId", "id"),
-            query.text("configuration", "job_id"),
+            query.text("configuration", "configuration"),
             query.never("tenantIdIn"),
             query.never("jobDefinitionIdIn"),
             *query.unsupported("incidentTimestampBefore", "incidentTimestampAfter"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
+import anyio
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 
@@ -37,18 +39,23 @@ def mount(app: FastAPI, prefix: str, routes: Iterable[Route]) -> None:
 
 
 def _endpoint(route: Route) -> Callable[[Request], Awaitable[Response]]:
+    waits = inspect.iscoroutinefunction(route.handler)
+
     async def endpoint(request: Request) -> Response:
         # before the body: a stranger's upload is not worth reading
         caller = _NOBODY if route.is_public else await anyio.to_thread.run_sync(current_user, request)
         # read here, used in a thread, which must not wait for a slow sender
         body = await request.body()
-        return await anyio.to_thread.run_sync(_answer, route, request, caller, body)
+        call = _call(request, caller, body)
+        if waits:
+            return await _answer_in_time(route, request, call)
+        return await anyio.to_thread.run_sync(_answer, route, call)
 
     return endpoint
 
 
-def _answer(route: Route, request: Request, caller: Authenticated, body: bytes) -> Response:
-    call = Call(
+def _call(request: Request, caller: Authenticated, body: bytes) -> Call:
+    return Call(
         deps=dependencies_of(request),
         caller=caller,
         method=request.method,
@@ -57,15 +64,47 @@ def _answer(route: Route, request: Request, caller: Authenticated, body: bytes) 
         raw_body=body,
         content_type=request.headers.get("content-type", ""),
         base_url=str(request.base_url).rstrip("/"),
+        waiting_room=request.app.state.waiting_room,
     )
+
+
+def _answer(route: Route, call: Call) -> Response:
     try:
-        result = route.handler(call)
+        return _response(route.handler(call))
     except Exception as error:
-        problem = translate(error)
-        if problem is None:
-            raise
-        raise problem from error
-    return _response(result)
+        _raise(error)
+
+
+async def _answer_in_time(route: Route, request: Request, call: Call) -> Response:
+    """The answer of a handler that waits, which ends when the client goes away."""
+    failure: Exception | None = None
+    # read by nobody: it stays only if the client has gone
+    response = Response(status_code=204)
+    async with anyio.create_task_group() as group:
+
+        async def watch_client() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+            call.gone.set()
+            group.cancel_scope.cancel()
+
+        group.start_soon(watch_client)
+        try:
+            response = _response(await route.handler(call))
+        except Exception as error:
+            failure = error
+        group.cancel_scope.cancel()
+    if failure is not None and not call.gone.is_set():
+        _raise(failure)
+    return response
+
+
+def _raise(error: Exception) -> NoReturn:
+    """Raises Camunda's answer, or the error itself if nobody expected it."""
+    problem = translate(error)
+    if problem is None:
+        raise error
+    raise problem from error
 
 
 def _first_values(request: Request) -> dict[str, str]:

@@ -61,6 +61,11 @@ def integer(name: str, to: str) -> Filter:
     return Filter(name, read, {"type": "integer"})
 
 
+def long(name: str, to: str) -> Filter:
+    """The store's field `to` has this number of up to 64 bits."""
+    return Filter(name, lambda name, value: {to: as_integer(name, value)}, {"type": "integer", "format": "int64"})
+
+
 def moment(name: str, to: str) -> Filter:
     """The store's field `to` is compared with this date."""
     schema = {"type": "string", "format": "date-time"}

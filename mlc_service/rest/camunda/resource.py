@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from mlc_service.rest.camunda.call import Call, Route
 from mlc_service.rest.camunda.fields import Field, Schema, schema_of, write
 from mlc_service.rest.camunda.query import PAGING, Query, Queryable
-from mlc_service.store.selecting import Page
+from mlc_service.store.selecting import ALL, Page
 from mlc_service.store.units import UnitOfWork
 
 Row = TypeVar("Row")
@@ -68,6 +68,14 @@ class Resource(Generic[Row, Wanted]):
     def dto(self, row: Row) -> dict[str, Any]:
         """The row on the wire."""
         return write(self.fields, row)
+
+    def matching(self, call: Call, document: Mapping[str, Any]) -> Sequence[Row]:
+        """All rows that a query, sent as part of a body, asks for. Raises a 400."""
+        query = self.queryable.read(document, {})
+        if query.is_empty:
+            return []
+        wanted = self._wanted(call, query)
+        return call.read(lambda unit: self.find(unit, wanted, ALL))
 
     def _route(
         self,

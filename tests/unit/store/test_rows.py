@@ -28,6 +28,7 @@ PAIRS: list[tuple[Table, Any]] = [
     (tables.task_candidates, rows.CandidateRow),
     (tables.jobs, rows.JobRow),
     (tables.event_subscriptions, rows.SubscriptionRow),
+    (tables.external_tasks, rows.ExternalTaskRow),
     (tables.incidents, rows.IncidentRow),
     (tables.historic_process_instances, rows.HistoricInstanceRow),
     (tables.historic_activity_instances, rows.HistoricActivityRow),
