@@ -21,6 +21,7 @@ from mlc_service.identity import Gate, Identity, OpenDoor
 from mlc_service.identity.stored_accounts import StoredAccounts
 from mlc_service.jobs.runner import ThreadRunner, Workbench, execute_now, release_all_leases
 from mlc_service.language.scripts import ScriptRunner
+from mlc_service.lifecycle.delegate_calls import ListenerCaller
 from mlc_service.lifecycle.engines import ensure_engine
 from mlc_service.lifecycle.life_cycle import LifeCycle, life_cycle
 from mlc_service.process.surroundings import Surroundings
@@ -82,7 +83,9 @@ class Service:
             extra_checks={"feel": check_feel_script},
         )
         registry = DelegateRegistry(delegates.CATALOGUE)
-        around = Surroundings(self._clock, self._scripts, registry)
+        around = Surroundings(
+            self._clock, self._scripts, registry, listen=ListenerCaller(registry)
+        )
         limits = RunLimits(seconds=settings.job_seconds, memory_bytes=settings.job_memory_mib * 1024 * 1024)
         # what a killed service left there is nobody's
         shutil.rmtree(settings.runs_folder, ignore_errors=True)

@@ -27,7 +27,7 @@ from .host import Host
 from .instance import Instance
 from .modification import Instruction
 from .tokens import Token, Wait
-from .values import to_stored
+from .values import as_variable, to_stored
 from .variables import remove, visible, write_all, write_local
 
 
@@ -298,18 +298,11 @@ class Execution:
         instance.skips_listeners, instance.skips_mappings = skips_listeners, skips_mappings
         self._run("", lambda: modification.carry_out(instance, instructions))
 
-    def cancel(
-        self,
-        state: str = "EXTERNALLY_TERMINATED",
-        *,
-        skips_listeners: bool = False,
-        skips_mappings: bool = False,
-    ) -> None:
-        """The instance is over before its end, with all it has called."""
+    def cancel(self, *, skips_listeners: bool = False, skips_mappings: bool = False) -> None:
+        """The instance is over before its end, with all it has called and all that called it, as in Camunda."""
         instance = self._instance
-        instance.is_deleted = True
         instance.skips_listeners, instance.skips_mappings = skips_listeners, skips_mappings
-        self._run("", lambda: instance.end(state, None))
+        self._run("", instance.delete)
 
     def _fail(self, wait: Wait, code: str, message: str | None, variables: Mapping[str, Any] | None) -> bool:
         instance = self._instance
@@ -357,6 +350,11 @@ class Execution:
     def is_new(self) -> bool:
         """Whether the input has created this instance."""
         return self._instance.is_new
+
+    @property
+    def started_with(self) -> dict[str, Any]:
+        """The stored variables that a new instance was given."""
+        return {name: to_stored(as_variable(value)) for name, value in self._instance.started_with.items()}
 
     @property
     def effects(self) -> list[Effect]:

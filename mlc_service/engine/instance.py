@@ -79,6 +79,7 @@ class Instance(BpmnWorkflow):
         self.task_facts: Mapping[str, Any] = {}
         self.skips_listeners = False
         self.skips_mappings = False
+        self.started_with: dict[str, Any] = {}
         self.is_deleted = False
         # whether the instance lives on without a token: while it is modified
         self.is_kept = False
@@ -270,6 +271,7 @@ class Instance(BpmnWorkflow):
     def begin(self, variables: Mapping[str, Any], node: Node | None = None) -> None:
         """The new instance has its variables and stands at its start event."""
         root = self.task_tree
+        self.started_with = dict(variables)
         for name, value in variables.items():
             write_local(root, name, value)
         node = node or self.definition.start_node(None)
@@ -328,8 +330,20 @@ class Instance(BpmnWorkflow):
         for wait in list(token.waits.values()):
             if wait.kind == "call":
                 called = self.hierarchy.loaded(wait.detail, self.host)
-                if not called.completed:
-                    called.end("INTERNALLY_TERMINATED", None)
+                if called.completed:
+                    continue
+                called.is_deleted = self.is_deleted
+                called.skips_listeners, called.skips_mappings = self.skips_listeners, self.skips_mappings
+                called.end("EXTERNALLY_TERMINATED" if self.is_deleted else "INTERNALLY_TERMINATED", None)
+
+    def delete(self) -> None:
+        """The instance is over before its end, and so are all that called it, up to the first."""
+        root = self
+        while root.caller is not None:
+            root = self.hierarchy.loaded(root.caller.instance_id, root.host)
+        root.is_deleted = True
+        root.skips_listeners, root.skips_mappings = self.skips_listeners, self.skips_mappings
+        root.end("EXTERNALLY_TERMINATED", None)
 
     # -- errors -----------------------------------------------------------------------------------------------------
 

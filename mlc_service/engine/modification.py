@@ -43,6 +43,7 @@ class Instruction:
 def begin(instance: Instance, variables: Mapping[str, Any], instructions: Sequence[Instruction]) -> None:
     """The new instance has its variables and begins where the instructions say, not at a start event."""
     root = instance.task_tree
+    instance.started_with = dict(variables)
     for name, value in variables.items():
         write_local(root, name, value)
     instance.root_node.begin(root)
@@ -63,12 +64,12 @@ def carry_out(instance: Instance, instructions: Sequence[Instruction]) -> None:
             raise InvalidModification(f"instruction {position + 1} ({instruction.kind}): {invalid}") from None
         instance.hierarchy.run()
     instance.is_kept = False
-    if not root.has_children and not instance.completed:
-        instance.end(_state_of_an_end(instructions), instance.last_activity)
-
-
-def _state_of_an_end(instructions: Sequence[Instruction]) -> str:
-    return "EXTERNALLY_TERMINATED" if instructions[-1].kind == "cancel" else "COMPLETED"
+    if root.has_children or instance.completed:
+        return
+    if instructions[-1].kind == "cancel":
+        instance.delete()
+    else:
+        instance.end("COMPLETED", instance.last_activity)
 
 
 def _cancel(instance: Instance, instruction: Instruction) -> None:

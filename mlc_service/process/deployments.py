@@ -12,7 +12,7 @@ from mlc_service.engine import Definition, parse_bpmn
 from mlc_service.language import ExpressionError, TimerError
 from mlc_service.problems import InvalidResource, Problem
 from mlc_service.process.errors import DeploymentInUse, NoResources
-from mlc_service.process.starts import listen, silence
+from mlc_service.process.starts import event_name, listen, silence
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.definitions import DefinitionFilter
 from mlc_service.store.ids import new_id
@@ -184,27 +184,28 @@ def _add_process(
         history_time_to_live=definition.history_time_to_live,
         startable_in_tasklist=definition.startable_in_tasklist,
     )
-    _check_message_starts(unit, resource_name, definition)
-    unit.definitions.insert(row)
     try:
+        _check_message_starts(unit, resource_name, definition, now)
+        unit.definitions.insert(row)
         listen(unit, around, row, definition)
     except (ExpressionError, TimerError) as error:
         raise InvalidResource(
-            resource_name, [Problem(f"the timer that starts {definition.key!r}: {error}", element_id=definition.key)]
+            resource_name, [Problem(f"the event that starts {definition.key!r}: {error}", element_id=definition.key)]
         ) from error
     return row
 
 
-def _check_message_starts(unit: UnitOfWork, resource_name: str, definition: Definition) -> None:
+def _check_message_starts(unit: UnitOfWork, resource_name: str, definition: Definition, now: datetime) -> None:
     """A message starts one definition only: correlation could not choose between two (Camunda manual)."""
     for start in definition.starts:
         if start.kind != "message":
             continue
-        wanted = SubscriptionFilter(kind="message", event_name=start.event_name, of_instances=False)
+        name = event_name(start, now)
+        wanted = SubscriptionFilter(kind="message", event_name=name, of_instances=False)
         for taken in unit.subscriptions.find(wanted):
             other = unit.definitions.get(taken.definition_id)
             if other.key != definition.key:
-                text = f"the message {start.event_name!r} starts the process {other.key!r} already"
+                text = f"the message {name!r} starts the process {other.key!r} already"
                 raise InvalidResource(resource_name, [Problem(text, element_id=start.activity_id)])
 
 

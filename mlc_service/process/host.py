@@ -8,7 +8,7 @@ from typing import Any
 from mlc_service.delegate_api import BpmnError
 from mlc_service.dmn import DecisionError
 from mlc_service.engine import CalledElement, Callee, Caller, HostFailed, StoredInstance
-from mlc_service.language.scripts import ScriptOutcome, ThrownError
+from mlc_service.language.script_outcome import ScriptOutcome, ThrownError
 from mlc_service.process.decisions import Asker, evaluate_decision
 from mlc_service.process.errors import NotFound
 from mlc_service.process.listeners import ListenerCall

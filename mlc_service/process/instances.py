@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlc_service.engine import Instruction
 from mlc_service.engine.values import from_stored
 from mlc_service.process.definitions import latest_definition
 from mlc_service.process.errors import Suspended
@@ -29,6 +30,7 @@ class StartInstance:
     """Which definition to start (by id, or the latest of a key), and with what.
 
     Variables are plain values or `engine.values.TypedValue`. `at` names a start event; None is the none start event.
+    `instructions` begin it elsewhere (`engine.modification`).
     """
 
     definition_id: str | None = None
@@ -37,12 +39,15 @@ class StartInstance:
     business_key: str | None = None
     user: str | None = None
     at: str | None = None
+    instructions: Sequence[Instruction] = ()
+    skips_listeners: bool = False
+    skips_mappings: bool = False
 
 
 def start_instance(unit: UnitOfWork, around: Surroundings, command: StartInstance) -> StartedInstance:
     """The instance exists and has run to its first wait state.
 
-    Raises NotFound, DefinitionNotFound, Suspended, engine.errors.ExecutionFailed.
+    Raises NotFound, DefinitionNotFound, Suspended, engine.ExecutionFailed, engine.InvalidModification.
     """
     if command.definition_id is not None:
         definition = unit.definitions.get(command.definition_id)
@@ -51,17 +56,36 @@ def start_instance(unit: UnitOfWork, around: Surroundings, command: StartInstanc
     if definition.suspended:
         raise Suspended("process definition", definition.id)
     step = Step(unit, around, command.user)
-    started = step.start(definition, at=command.at, variables=command.variables, business_key=command.business_key)
+    started = step.start(
+        definition,
+        at=command.at,
+        variables=command.variables,
+        business_key=command.business_key,
+        instructions=command.instructions,
+        skips_listeners=command.skips_listeners,
+        skips_mappings=command.skips_mappings,
+    )
     step.settle()
     return started
 
 
 def delete_instance(
-    unit: UnitOfWork, around: Surroundings, id: str, *, reason: str | None = None, user: str | None = None
+    unit: UnitOfWork,
+    around: Surroundings,
+    id: str,
+    *,
+    reason: str | None = None,
+    user: str | None = None,
+    skips_listeners: bool = False,
+    skips_mappings: bool = False,
 ) -> None:
-    """The instance has ended as EXTERNALLY_TERMINATED; history says why. Raises NotFound."""
+    """The instance has ended as EXTERNALLY_TERMINATED, with all it called and all that called it. Raises NotFound."""
     step = Step(unit, around, user)
-    step.feed(id, lambda execution: execution.cancel(), delete_reason=reason)
+    step.feed(
+        id,
+        lambda execution: execution.cancel(skips_listeners=skips_listeners, skips_mappings=skips_mappings),
+        delete_reason=reason,
+    )
     step.settle()
 
 

@@ -14,7 +14,7 @@ from mlc_service.process.errors import MismatchingCorrelation, NotSubscribed
 from mlc_service.process.running import StartedInstance, Step
 from mlc_service.process.signals import stored
 from mlc_service.process.surroundings import Surroundings
-from mlc_service.process.waiting import is_alive, subscription_of
+from mlc_service.process.waiting import execution_of, is_alive, subscription_of
 from mlc_service.store.errors import NotFound
 from mlc_service.store.ids import new_id
 from mlc_service.store.instances import InstanceFilter
@@ -34,7 +34,8 @@ class CorrelateMessage:
     """A message and how to find its receiver; None and {} ask for nothing.
 
     `correlation_keys` are compared with the variables of the instance, `local_keys` with those of the waiting
-    execution's own scope. `all` reaches every match instead of the one.
+    execution's own scope. `all` reaches every match instead of the one. `local_variables` belong to the scope that
+    waits (to the instance, if one is started).
     """
 
     name: str
@@ -43,6 +44,7 @@ class CorrelateMessage:
     correlation_keys: Mapping[str, Any] = field(default_factory=dict)
     local_keys: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
+    local_variables: Mapping[str, Any] = field(default_factory=dict)
     all: bool = False
     user: str | None = None
 
@@ -71,7 +73,7 @@ def correlate_message(unit: UnitOfWork, around: Surroundings, command: Correlate
         started = step.start(
             unit.definitions.get(subscription.definition_id),
             at=subscription.activity_id,
-            variables=command.variables,
+            variables={**command.variables, **command.local_variables},
             business_key=command.business_key,
         )
         reached.append(Correlated("definition", started))
@@ -79,16 +81,34 @@ def correlate_message(unit: UnitOfWork, around: Surroundings, command: Correlate
     return reached
 
 
-def message_execution(
+def trigger_execution(
     unit: UnitOfWork,
     around: Surroundings,
     execution_id: str,
-    name: str | None,
     variables: Mapping[str, Any] | None = None,
     *,
     user: str | None = None,
 ) -> None:
-    """That one execution has received the message; `name` None triggers a receive task. Raises NotSubscribed."""
+    """That execution, which waits for a trigger or for any message or signal, has gone on. Raises NotSubscribed."""
+    step = Step(unit, around, user)
+    instance_id, number = execution_of(unit, execution_id)
+    try:
+        step.feed(instance_id, lambda execution: execution.trigger(number, variables))
+    except NotWaiting:
+        raise NotSubscribed(execution_id, "trigger", None) from None
+    step.settle()
+
+
+def message_execution(
+    unit: UnitOfWork,
+    around: Surroundings,
+    execution_id: str,
+    name: str,
+    variables: Mapping[str, Any] | None = None,
+    *,
+    user: str | None = None,
+) -> None:
+    """That one execution has received the message. Raises NotSubscribed."""
     step = Step(unit, around, user)
     if not step.receive(subscription_of(unit, execution_id, "message", name), variables or {}):
         raise NotSubscribed(execution_id, "message", name)
@@ -165,7 +185,9 @@ def _receive(step: Step, subscription: SubscriptionRow, command: CorrelateMessag
     number = number_of(instance_id, subscription.id)
     assert number is not None, "a subscription's id is derived from its instance's"
     try:
-        fed = step.feed(instance_id, lambda execution: execution.receive(number, command.variables))
+        fed = step.feed(
+            instance_id, lambda execution: execution.receive(number, command.variables, command.local_variables)
+        )
     except (NotFound, NotWaiting):
         # it went on while we waited for its lock
         raise MismatchingCorrelation(command.name, 0) from None

@@ -5,20 +5,21 @@ Whatever came and went within the same step is not written as alive, and history
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from mlc_service.engine import Execution
+from mlc_service.engine import Caller, Execution
 from mlc_service.engine import effects as fx
-from mlc_service.engine.ids import derived_id
+from mlc_service.engine.ids import derived_id, number_of
 from mlc_service.engine.values import to_stored
 from mlc_service.jobs.failures import RetryPolicy
 from mlc_service.jobs.work import Lease
 from mlc_service.store.rows import (
     CandidateRow,
+    ExternalTaskRow,
     HistoricActivityRow,
     HistoricInstanceRow,
     HistoricTaskRow,
@@ -36,21 +37,44 @@ _GOES_ON = frozenset({"async", "delegate"})
 
 
 class Thrown(NamedTuple):
-    """A signal that a step has thrown; `too_late` are subscriptions that came into being after it."""
+    """A signal that a step has thrown.
+
+    `next_numbers` is that of `effects.SignalThrown`; `born` are the instances that the step has created.
+    """
 
     name: str
     variables: dict[str, Any]
-    too_late: Set[str]
+    thrower: str
+    next_numbers: Mapping[str, int]
+    born: Set[str]
+
+    def reaches(self, subscription: SubscriptionRow) -> bool:
+        """Whether the subscription was there when the signal was thrown, in an instance that has not had it yet."""
+        instance_id = subscription.instance_id
+        if instance_id is None:
+            return True
+        if instance_id == self.thrower:
+            return False
+        if instance_id not in self.next_numbers:
+            return instance_id not in self.born
+        number = number_of(instance_id, subscription.id)
+        return number is not None and number < self.next_numbers[instance_id]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The instance that a step was about. `is_new` if it has no row yet; `consumed` is a job that is gone already."""
+    """An instance that a step has touched. `is_new` if it has no row yet; `consumed` is a job that is gone already.
+
+    `born` are all instances that the step has created.
+    """
 
     id: str
     definition: ProcessDefinitionRow
     business_key: str | None
+    root_id: str
+    caller: Caller | None
     is_new: bool
+    born: Set[str] = frozenset()
     start_user: str | None = None
     delete_reason: str | None = None
     consumed: JobRow | None = None
@@ -78,7 +102,7 @@ def record(
         changes.add(effect)
     next_job = changes.claim_next(lease)
     _write_instance(unit, subject, execution, changes, now)
-    _write_history(unit, subject, changes, now)
+    _write_history(unit, subject, execution, changes, now)
     return Recorded(changes.thrown, next_job)
 
 
@@ -102,9 +126,10 @@ class _Changes:
         self.dropped_jobs: list[str] = []
         self.subscriptions: dict[int, SubscriptionRow] = {}
         self.ended_subscriptions: list[str] = []
+        self.external_tasks: dict[int, ExternalTaskRow] = {}
+        self.ended_external_tasks: list[str] = []
+        self.changed_tasks: list[tuple[str, dict[str, Any]]] = []
         self.thrown: list[Thrown] = []
-        # of each thrown signal, the set that becomes its `too_late`
-        self._subscribed_after: list[set[str]] = []
         self.end: fx.InstanceEnded | None = None
         self.start_activity_id: str | None = None
 
@@ -118,6 +143,8 @@ class _Changes:
                     self.activities[number] = begun._replace(ended=self._now, canceled=canceled)
                 else:
                     self.ended_activities.append((self._id(number), canceled))
+            case fx.CallStarted(number, called_id):
+                self.activities[number] = self.activities[number]._replace(called_instance_id=called_id)
             case fx.VariableWritten():
                 self._variable_written(effect)
             case fx.VariableDeleted(scope, name):
@@ -128,6 +155,8 @@ class _Changes:
                     self.deleted_variables[scope, name] = None
             case fx.TaskCreated():
                 self._task_created(effect)
+            case fx.TaskChanged(number, changes):
+                self._task_changed(number, changes)
             case fx.TaskEnded(number, reason):
                 self._task_ended(number, reason)
             case fx.JobCreated():
@@ -136,16 +165,19 @@ class _Changes:
                 consumed = self._subject.consumed
                 if self.jobs.pop(number, None) is None and (consumed is None or consumed.number != number):
                     self.dropped_jobs.append(self._id(number))
+            case fx.ExternalTaskCreated():
+                self._external_task_created(effect)
+            case fx.ExternalTaskEnded(number):
+                if self.external_tasks.pop(number, None) is None:
+                    self.ended_external_tasks.append(self._id(number))
             case fx.Subscribed():
                 self._subscribed(effect)
             case fx.Unsubscribed(number):
                 if self.subscriptions.pop(number, None) is None:
                     self.ended_subscriptions.append(self._id(number))
-            case fx.SignalThrown(event_name, variables):
-                too_late: set[str] = set()
-                self._subscribed_after.append(too_late)
-                # filled while further effects are added; read when all are
-                self.thrown.append(Thrown(event_name, variables, too_late))
+            case fx.SignalThrown(event_name, variables, next_numbers):
+                subject = self._subject
+                self.thrown.append(Thrown(event_name, variables, subject.id, next_numbers, subject.born))
             case fx.InstanceEnded():
                 self.end = effect
 
@@ -223,6 +255,7 @@ class _Changes:
             updated=None,
             form_key=effect.form_key,
             suspended=False,
+            form_ref=effect.form_ref,
         )
         self.candidates[effect.number] = [
             *(CandidateRow(id, "user", user) for user in dict.fromkeys(effect.candidate_users)),
@@ -245,6 +278,35 @@ class _Changes:
             started=self._now,
             ended=None,
             delete_reason=None,
+        )
+
+    def _task_changed(self, number: int, changes: dict[str, Any]) -> None:
+        begun = self.tasks.get(number)
+        if begun is None:
+            self.changed_tasks.append((self._id(number), changes))
+        else:
+            self.tasks[number] = begun._replace(updated=self._now, **changes)
+            known = {name: value for name, value in changes.items() if name in HistoricTaskRow._fields}
+            self.historic_tasks[number] = self.historic_tasks[number]._replace(**known)
+
+    def _external_task_created(self, effect: fx.ExternalTaskCreated) -> None:
+        definition = self._subject.definition
+        self.external_tasks[effect.number] = ExternalTaskRow(
+            id=self._id(effect.number),
+            instance_id=self._subject.id,
+            definition_id=definition.id,
+            definition_key=definition.key,
+            activity_id=effect.activity_id,
+            activity=effect.activity,
+            topic=effect.topic,
+            priority=effect.priority,
+            worker=None,
+            lock_until=None,
+            retries=None,
+            error_message=None,
+            error_details=None,
+            suspended=False,
+            created=self._now,
         )
 
     def _task_ended(self, number: int, reason: str) -> None:
@@ -276,8 +338,6 @@ class _Changes:
 
     def _subscribed(self, effect: fx.Subscribed) -> None:
         id = self._id(effect.number)
-        for later in self._subscribed_after:
-            later.add(id)
         self.subscriptions[effect.number] = SubscriptionRow(
             id=id,
             instance_id=self._subject.id,
@@ -305,6 +365,9 @@ def _write_instance(unit: UnitOfWork, subject: Subject, execution: Execution, ch
                 definition_id=subject.definition.id,
                 definition_key=subject.definition.key,
                 business_key=subject.business_key,
+                root_id=subject.root_id,
+                caller_id=None if subject.caller is None else subject.caller.instance_id,
+                caller_number=None if subject.caller is None else subject.caller.number,
                 state=execution.dump(),
                 variables=variables or {},
                 suspended=False,
@@ -318,13 +381,17 @@ def _write_instance(unit: UnitOfWork, subject: Subject, execution: Execution, ch
         unit.instances.write_scopes(subject.id, scopes)
         unit.tasks.delete([id for id, _ in changes.ended_tasks])
         unit.jobs.delete(changes.dropped_jobs)
+        unit.external_tasks.delete(changes.ended_external_tasks)
         unit.subscriptions.delete(changes.ended_subscriptions)
+        for id, fields in changes.changed_tasks:
+            unit.tasks.update(id, updated=now, **fields)
     unit.tasks.insert(list(changes.tasks.values()), _flat(changes.candidates.values()))
     unit.jobs.insert(list(changes.jobs.values()))
+    unit.external_tasks.insert(list(changes.external_tasks.values()))
     unit.subscriptions.insert(list(changes.subscriptions.values()))
 
 
-def _write_history(unit: UnitOfWork, subject: Subject, changes: _Changes, now: datetime) -> None:
+def _write_history(unit: UnitOfWork, subject: Subject, execution: Execution, changes: _Changes, now: datetime) -> None:
     history = unit.history
     end = changes.end
     if subject.is_new:
@@ -341,6 +408,9 @@ def _write_history(unit: UnitOfWork, subject: Subject, changes: _Changes, now: d
                 started=now,
                 ended=now if end else None,
                 delete_reason=None,
+                root_id=subject.root_id,
+                caller_id=None if subject.caller is None else subject.caller.instance_id,
+                start_variables=execution.started_with,
             )
         )
     elif end is not None:
@@ -354,6 +424,8 @@ def _write_history(unit: UnitOfWork, subject: Subject, changes: _Changes, now: d
     history.insert_activities(list(changes.activities.values()))
     history.end_activities(changes.ended_activities, now)
     history.insert_tasks(list(changes.historic_tasks.values()))
+    for id, fields in changes.changed_tasks:
+        history.update_task(id, **{name: value for name, value in fields.items() if name in HistoricTaskRow._fields})
     history.end_tasks(changes.ended_tasks, now)
     history.write_variables(list(changes.variables.values()))
     history.delete_variables(subject.id, list(changes.deleted_variables), now)

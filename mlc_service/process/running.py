@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlc_service.engine import Execution, NotWaiting
+from mlc_service.engine import Execution, Instruction, NotWaiting
 from mlc_service.engine.ids import number_of
 from mlc_service.jobs.work import Lease
 from mlc_service.process.errors import SignalStorm
-from mlc_service.process.host import UnitHost
-from mlc_service.process.recording import Recorded, Subject, Thrown, record
+from mlc_service.process.host import UnitHost, stored_instance
+from mlc_service.process.recording import Subject, Thrown, record
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.errors import NotFound
 from mlc_service.store.ids import new_id
@@ -55,8 +55,11 @@ class Step:
         at: str | None = None,
         variables: Mapping[str, Any] | None = None,
         business_key: str | None = None,
+        instructions: Sequence[Instruction] = (),
+        skips_listeners: bool = False,
+        skips_mappings: bool = False,
     ) -> StartedInstance:
-        """A new instance has run to its first wait. Raises ExecutionFailed."""
+        """A new instance has run to its first wait. Raises ExecutionFailed, InvalidModification."""
         now = self.around.clock.now()
         instance_id = new_id(now)
         execution = Execution.start(
@@ -69,9 +72,11 @@ class Step:
             business_key=business_key,
             user=self.user,
             definition_id=definition.id,
+            instructions=instructions,
+            skips_listeners=skips_listeners,
+            skips_mappings=skips_mappings,
         )
-        subject = Subject(instance_id, definition, business_key, is_new=True, start_user=self.user)
-        self._record(subject, execution)
+        self._record(execution, root_id=instance_id)
         return StartedInstance(
             instance_id,
             definition.id,
@@ -98,20 +103,17 @@ class Step:
         row = self.unit.instances.lock(instance_id)
         if consumed is not None:
             self.unit.jobs.finish(consumed.id, consumed.attempt)
-        execution, definition = load(self.unit, self.around, row, self.user)
+        execution, _ = load(self.unit, self.around, row, self.user)
         what(execution)
-        subject = Subject(
-            row.id, definition, row.business_key, is_new=False, delete_reason=delete_reason, consumed=consumed
-        )
-        recorded = self._record(subject, execution)
-        return Fed(row, execution, recorded.next)
+        following = self._record(execution, root_id=row.root_id, delete_reason=delete_reason, consumed=consumed)
+        return Fed(row, execution, following)
 
     def signal(self, name: str, variables: Mapping[str, Any], thrown: Thrown | None = None) -> int:
         """Everybody who waits for the signal has received it; answers how many. Its own signals are yet to settle."""
         waiting = self.unit.subscriptions.find(SubscriptionFilter(kind="signal", event_name=name, is_active=True))
         received = 0
         for subscription in waiting:
-            if thrown is not None and subscription.id in thrown.too_late:
+            if thrown is not None and not thrown.reaches(subscription):
                 continue
             received += self.receive(subscription, variables)
         return received
@@ -140,10 +142,41 @@ class Step:
             if deliveries > _MOST_DELIVERIES:
                 raise SignalStorm(deliveries)
 
-    def _record(self, subject: Subject, execution: Execution) -> Recorded:
-        recorded = record(self.unit, subject, execution, self.around.clock.now(), self.around.retries, self.lease)
-        self._thrown.extend(recorded.thrown)
-        return recorded
+    def _record(
+        self,
+        execution: Execution,
+        *,
+        root_id: str,
+        delete_reason: str | None = None,
+        consumed: JobRow | None = None,
+    ) -> JobRow | None:
+        """All instances that the step has touched are written; answers a job that the worker is to go on with."""
+        now = self.around.clock.now()
+        touched = execution.touched()
+        born = frozenset(one.instance_id for one in touched if one.is_new)
+        following = None
+        for one in touched:
+            is_subject = one.instance_id == execution.instance_id
+            if not (one.effects or is_subject):
+                # only looked at
+                continue
+            assert one.definition_id is not None
+            subject = Subject(
+                one.instance_id,
+                self.around.parsed.known(self.unit, one.definition_id).row,
+                one.business_key,
+                root_id,
+                one.caller,
+                one.is_new,
+                born,
+                start_user=self.user,
+                delete_reason=delete_reason,
+                consumed=consumed if is_subject else None,
+            )
+            recorded = record(self.unit, subject, one, now, self.around.retries, self.lease if is_subject else None)
+            self._thrown.extend(recorded.thrown)
+            following = following or recorded.next
+        return following
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,19 +208,8 @@ def load(
     unit: UnitOfWork, around: Surroundings, row: InstanceRow, user: str | None = None
 ) -> tuple[Execution, ProcessDefinitionRow]:
     """The instance in memory, as stored, and its definition."""
-    definition, executable = around.parsed.known(unit, row.definition_id)
-    execution = Execution.load(
-        executable,
-        UnitHost(unit, around, definition),
-        instance_id=row.id,
-        now=around.clock.now(),
-        state=row.state,
-        scopes={0: row.variables} | unit.instances.scopes(row.id),
-        business_key=row.business_key,
-        user=user,
-        definition_id=row.definition_id,
-    )
-    return execution, definition
+    execution = Execution.of(stored_instance(unit, around, row), now=around.clock.now(), user=user)
+    return execution, around.parsed.known(unit, row.definition_id).row
 
 
 def read_execution(unit: UnitOfWork, around: Surroundings, instance_id: str) -> Execution:

@@ -26,18 +26,28 @@ def listen(unit: UnitOfWork, around: Surroundings, row: ProcessDefinitionRow, de
                 instance_id=None,
                 definition_id=row.id,
                 kind=start.kind,
-                event_name=start.event_name or "",
+                event_name=event_name(start, now),
                 activity_id=start.activity_id,
                 activity=None,
                 created=now,
             )
             for start in definition.starts
-            if start.kind in ("signal", "message")
+            if start.kind in ("signal", "message", "conditional")
         ]
     )
     unit.jobs.insert(
         [_first_job(row, start, start.timer, around, now) for start in definition.starts if start.timer is not None]
     )
+
+
+def event_name(start: StartTrigger, now: datetime) -> str | None:
+    """The name of the event that starts it; no instance exists yet, so an expression can use functions only."""
+    return None if start.event_name is None else _text(start.event_name, now)
+
+
+def _text(text: str, now: datetime) -> str:
+    expression = juel.compile(text)
+    return text if expression.is_literal else str(expression.evaluate({"__now__": now}))
 
 
 def silence(unit: UnitOfWork, key: str) -> None:
@@ -76,9 +86,7 @@ def next_job(job: JobRow, around: Surroundings) -> JobRow | None:
 def _first_job(
     row: ProcessDefinitionRow, start: StartTrigger, timer: TimerSpec, around: Surroundings, now: datetime
 ) -> JobRow:
-    expression = juel.compile(timer.text)
-    # no instance exists yet: an expression can use functions only
-    text = timer.text if expression.is_literal else str(expression.evaluate({"__now__": now}))
+    text = _text(timer.text, now)
     due, remaining = timers.first_due(timer.kind, text, now)
     return new_job(
         new_id(now),

@@ -50,7 +50,9 @@ def complete_task(
         raise Suspended("task", id)
     step = Step(unit, around, user)
     try:
-        fed = step.feed(task.instance_id, lambda execution: execution.complete_task(_number(task), variables or {}))
+        fed = step.feed(
+            task.instance_id, lambda execution: execution.complete_task(_number(task), variables or {}, _facts(task))
+        )
     except NotWaiting:
         raise NotFound("task", id) from None
     step.settle()
@@ -98,6 +100,12 @@ def _assign(unit: UnitOfWork, around: Surroundings, task: TaskRow, assignee: str
         return
     unit.tasks.update(task.id, assignee=assignee, updated=around.clock.now())
     unit.history.update_task(task.id, assignee=assignee)
+
+
+def _facts(task: TaskRow) -> dict[str, Any]:
+    """The task's fields as its listeners see them."""
+    names = ("name", "description", "assignee", "owner", "due", "follow_up", "priority")
+    return {name: getattr(task, name) for name in names}
 
 
 def _number(task: TaskRow) -> int:

@@ -24,6 +24,20 @@ def subscription_of(unit: UnitOfWork, execution_id: str, kind: str, event_name: 
     raise NotSubscribed(execution_id, kind, event_name)
 
 
+def execution_of(unit: UnitOfWork, execution_id: str) -> tuple[str, int]:
+    """The instance of an execution and the number of its activity instance. Raises NotSubscribed if there is none.
+
+    An instance's own id stands for the one activity instance that lives in it.
+    """
+    living = ActivityHistoryFilter(id=execution_id, finished=False)
+    found = unit.history.find_activities(living, Page(size=1))
+    if not found:
+        found = unit.history.find_activities(ActivityHistoryFilter(instance_id=execution_id, finished=False), Page(size=2))
+    if len(found) != 1:
+        raise NotSubscribed(execution_id, "trigger", None)
+    return found[0].instance_id, found[0].number
+
+
 def _places(unit: UnitOfWork, execution_id: str, kind: str, event_name: str | None) -> list[SubscriptionFilter]:
     places = [
         SubscriptionFilter(id=execution_id, kind=kind, event_name=event_name, of_instances=True),

@@ -113,6 +113,13 @@ class EventBasedGateway(Node):
             event.trigger.subscribe(token, event)
         return None
 
+    def _on_complete_hook(self, token: Token) -> None:
+        instance = token.workflow
+        self.call_end_listeners(token)
+        instance.end_waits(token)
+        # history has it as canceled, as Camunda's has: its work was to be left
+        instance.end_activity(token, canceled=True)
+
     def take_outgoing(self, token: Token) -> None:
         instance, scope = token.workflow, token.scope
         chosen = token.internal_data["chosen"]

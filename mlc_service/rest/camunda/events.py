@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mlc_service.engine.ids import derived_id
-from mlc_service.process.messages import Correlated, CorrelateMessage, correlate_message, message_execution
+from mlc_service.process.messages import (
+    Correlated,
+    CorrelateMessage,
+    correlate_message,
+    message_execution,
+    trigger_execution,
+)
 from mlc_service.process.running import StartedInstance, Step
 from mlc_service.process.signals import broadcast_signal, signal_execution
 from mlc_service.rest.camunda import fields, query
@@ -107,7 +113,8 @@ def message(call: Call) -> list[dict[str, Any]] | None:
         instance_id=body.text("processInstanceId"),
         correlation_keys=body.variables("correlationKeys"),
         local_keys=body.variables("localCorrelationKeys"),
-        variables=body.variables("processVariables") | body.variables("processVariablesLocal"),
+        variables=body.variables("processVariables"),
+        local_variables=body.variables("processVariablesLocal") | body.variables("processVariablesToTriggeredScope"),
         all=body.flag("all"),
         user=call.caller.user_id,
     )
@@ -147,7 +154,7 @@ def signal_one(call: Call) -> None:
     """That execution, which waits in a receive task or the like, has gone on."""
     variables = call.body.variables()
     id = call.path["id"]
-    call.run(lambda unit: message_execution(unit, call.deps.process, id, None, variables, user=call.caller.user_id))
+    call.run(lambda unit: trigger_execution(unit, call.deps.process, id, variables, user=call.caller.user_id))
 
 
 _VARIABLES: fields.Schema = {"type": "object", "properties": {"variables": {"type": "object"}}}
