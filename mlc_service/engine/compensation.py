@@ -47,6 +47,11 @@ def keep(token: Token) -> None:
         _remember(token.scope, {"n": instance.new_number(), "node": node.name, "handler": handler})
 
 
+def has_records(token: Token) -> bool:
+    """Whether something has completed inside that can be undone."""
+    return _KEPT in token.internal_data
+
+
 def drop(token: Token) -> None:
     """Nothing that has completed inside the token can be compensated any more."""
     for record in token.internal_data.pop(_KEPT, ()):

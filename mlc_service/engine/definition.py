@@ -50,7 +50,12 @@ class Definition:
     warnings: tuple[Problem, ...] = field(default=())
 
     def start_node(self, activity_id: str | None) -> StartEvent:
-        """The start event with that id, or the none start event. Raises ExecutionFailed if there is none."""
+        """The start event with that id, or the none start event. Raises ExecutionFailed if there is none.
+
+        The only start event of a process serves too, whatever it waits for, as in Camunda.
+        """
+        if activity_id is None and len(self.starts) == 1:
+            activity_id = self.starts[0].activity_id
         for start in self.starts:
             if activity_id == start.activity_id or (activity_id is None and start.kind == "none"):
                 node = self.nodes[start.activity_id]

@@ -152,12 +152,13 @@ class SignalThrown(NamedTuple):
 
     That one has received it already. `next_numbers` has, of each instance in the hands of the engine at that moment,
     the next number: a subscription with that number or a higher one came too late, as did every instance of this
-    command that is not named.
+    command that is not named. `is_async`: nobody has received it, and each receiver is to get it by a job of its own.
     """
 
     event_name: str
     variables: dict[str, Any]
     next_numbers: Mapping[str, int]
+    is_async: bool = False
 
 
 class InstanceEnded(NamedTuple):

@@ -27,7 +27,7 @@ from .host import Host
 from .instance import Instance
 from .modification import Instruction
 from .tokens import Token, Wait
-from .values import as_variable, to_stored
+from .values import all_to_stored, to_stored
 from .variables import remove, visible, write_all, write_local
 
 
@@ -354,7 +354,7 @@ class Execution:
     @property
     def started_with(self) -> dict[str, Any]:
         """The stored variables that a new instance was given."""
-        return {name: to_stored(as_variable(value)) for name, value in self._instance.started_with.items()}
+        return all_to_stored(self._instance.started_with)
 
     @property
     def effects(self) -> list[Effect]:

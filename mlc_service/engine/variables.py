@@ -107,10 +107,19 @@ def visible_plain(token: Token) -> dict[str, Any]:
 class Names(Mapping[str, Any]):
     """What an expression at a token can name: the host objects first, then the variables (Camunda's order)."""
 
-    __slots__ = ("_objects", "_token")
+    __slots__ = ("_is_local", "_objects", "_token")
 
-    def __init__(self, token: Token, task: Any = None, objects: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        token: Token,
+        task: Any = None,
+        objects: Mapping[str, Any] | None = None,
+        *,
+        is_local: bool = False,
+    ) -> None:
         self._token = token
+        # only what this very scope holds
+        self._is_local = is_local
         instance = token.workflow
         self._objects: dict[str, Any] = {
             "execution": ExecutionView(token),
@@ -129,7 +138,7 @@ class Names(Mapping[str, Any]):
             instance = self._token.workflow
             return instance.host.groups_of(instance.user)
         found = find(self._token, name)
-        if found is None:
+        if found is None or (self._is_local and found[0] is not self._token):
             raise KeyError(name)
         return expression_value(found[1])
 

@@ -47,13 +47,14 @@ class Thrown(NamedTuple):
     thrower: str
     next_numbers: Mapping[str, int]
     born: Set[str]
+    is_async: bool
 
     def reaches(self, subscription: SubscriptionRow) -> bool:
         """Whether the subscription was there when the signal was thrown, in an instance that has not had it yet."""
         instance_id = subscription.instance_id
         if instance_id is None:
             return True
-        if instance_id == self.thrower:
+        if instance_id == self.thrower and not self.is_async:
             return False
         if instance_id not in self.next_numbers:
             return instance_id not in self.born
@@ -175,9 +176,9 @@ class _Changes:
             case fx.Unsubscribed(number):
                 if self.subscriptions.pop(number, None) is None:
                     self.ended_subscriptions.append(self._id(number))
-            case fx.SignalThrown(event_name, variables, next_numbers):
+            case fx.SignalThrown(event_name, variables, next_numbers, is_async):
                 subject = self._subject
-                self.thrown.append(Thrown(event_name, variables, subject.id, next_numbers, subject.born))
+                self.thrown.append(Thrown(event_name, variables, subject.id, next_numbers, subject.born, is_async))
             case fx.InstanceEnded():
                 self.end = effect
 

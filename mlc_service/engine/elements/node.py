@@ -221,7 +221,7 @@ class Node(BpmnSpecMixin):
         self.call_end_listeners(token)
         if token.waits:
             instance.end_waits(token)
-        if self.compensation_handler is not None or "compensations" in token.internal_data:
+        if self.compensation_handler is not None or self.undoes_itself or compensation.has_records(token):
             compensation.keep(token)
         instance.end_activity(token, canceled=False)
 

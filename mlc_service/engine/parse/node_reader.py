@@ -47,7 +47,7 @@ class NodeReader(TaskParser):
         node.async_before = TRUE in (camunda(element, "asyncBefore"), camunda(element, "async"))
         node.async_after = camunda(element, "asyncAfter") == TRUE
         node.exclusive = camunda(element, "exclusive") != "false"
-        node.priority = sources.optional(camunda(element, "jobPriority"), element, "jobPriority")
+        node.priority = sources.number(camunda(element, "jobPriority"), element, "jobPriority")
         node.retry_cycle = sources.retry_cycle(element)
         node.input_parameters = sources.parameters(element, "inputParameter")
         node.output_parameters = sources.parameters(element, "outputParameter")
@@ -255,7 +255,7 @@ class NodeReader(TaskParser):
             target, source, text = mapping.get("target"), mapping.get("source"), mapping.get("sourceExpression")
             if not target or not (source or text):
                 self.problem(
-                    f"camunda:{kind} needs variables=\"all\", or a target and a source or sourceExpression", mapping
+                    f'camunda:{kind} needs variables="all", or a target and a source or sourceExpression', mapping
                 )
                 continue
             expression = self.sources.expression(text, mapping, f"camunda:{kind}") if text else None

@@ -68,7 +68,7 @@ def test_a_state_frozen_by_an_earlier_version_loads_and_goes_on(path: Path) -> N
 
 
 def test_there_is_a_frozen_state_of_the_present_format() -> None:
-    assert (FROZEN / "format_1.state").read_bytes() == Driver(EVERYTHING, {"n": 1}).state
+    assert (FROZEN / "format_2.state").read_bytes() == Driver(EVERYTHING, {"n": 1}).state
 
 
 def test_the_state_of_a_waiting_instance_is_small() -> None:
