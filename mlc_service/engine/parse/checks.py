@@ -165,7 +165,7 @@ class _Checks:
                 continue
             reached.add(str(node.name))
             open_ends += [flow.target for flow in node.flows]
-            open_ends += [event for event in node.boundary_events]
+            open_ends += node.boundary_events
             if isinstance(node, MultiInstance):
                 open_ends.append(node.inner)
             if node.compensation_handler is not None:
