@@ -90,8 +90,8 @@ def _invalid_resource(error: InvalidResource) -> HttpProblem:
     head = _DMN_FAILED.format(resource=error.resource) if is_decision else _PARSE_FAILED
     details = {
         error.resource: {
-            "errors": [_problem(problem) for problem in errors],
-            "warnings": [_problem(problem) for problem in warnings],
+            "errors": [problem_dto(problem) for problem in errors],
+            "warnings": [problem_dto(problem) for problem in warnings],
         }
     }
     return HttpProblem(400, "ParseException", head + lines, 0, extra={"details": details})
@@ -101,7 +101,8 @@ def _line(resource: str, problem: Problem) -> str:
     return f"{problem.message} | resource {resource} | line {problem.line} | column {problem.column}"
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def problem_dto(problem: Problem) -> dict[str, Any]:
+    """A finding about a file as Camunda writes it."""
     ids = [] if problem.element_id is None else [problem.element_id]
     return {
         "message": problem.message,
