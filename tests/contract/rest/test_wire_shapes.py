@@ -38,14 +38,13 @@ def filled(client):
         client.post(f"/job/{job['id']}/execute")
     [task] = client.get(f"/task{at}").json()
     [incident] = client.get(f"/incident{at}").json()
-    [external_task] = client.get(f"/external-task{at}").json()
     activity = client.get(f"/history/activity-instance{at}").json()[0]
     client.post("/decision-definition/key/dish/evaluate", json={})
     [decided] = client.get("/history/decision-instance").json()
     return {
         "deployment": deployed, "process-definition": definition, "decision-definition": decision,
         "process-instance": started, "job": job, "task": task, "incident": incident, "activity": activity,
-        "decided": decided, "external-task": external_task,
+        "decided": decided,
     }  # fmt: skip
 
 
@@ -223,51 +222,3 @@ def test_a_used_deployment_goes_only_with_its_instances(client, filled):
     assert client.delete(f"{path}?cascade=true").status_code == 204
     assert client.get("/history/process-instance/count").json() == {"count": 0}
     assert client.delete(path).status_code == 404
-
-
-def test_external_tasks_answer_as_documented(client, filled, camunda):
-    fetch = {
-        "workerId": "w", "maxTasks": 2, "usePriority": True,
-        "sorting": [{"sortBy": "createTime", "sortOrder": "asc"}],
-        "topics": [{"topicName": "orders", "lockDuration": 60000, "includeExtensionProperties": True}],
-    }  # fmt: skip
-    fetched = client.post("/external-task/fetchAndLock", json=fetch)
-    assert fetched.status_code == 200
-    [task] = fetched.json()
-    assert camunda.problems("POST", "/external-task/fetchAndLock", 200, [task]) == []
-    # a file's content is fetched from elsewhere, as everywhere
-    assert task["variables"]["amount"] == {"type": "Integer", "value": 5, "valueInfo": {}}
-    assert task["variables"]["file"]["value"] is None
-    assert task["extensionProperties"] == {"printer": "left"}
-    assert (task["businessKey"], task["processDefinitionVersionTag"], task["priority"]) == ("order-1", "1.2", 3)
-    missing = {"workerId": "w", "errorCode": "x", "newDuration": 5, "lockDuration": 5}
-    steps = [
-        ("POST", "/external-task/{id}/extendLock", {"workerId": "w", "newDuration": 90000}, 204),
-        ("POST", "/external-task/{id}/complete", {"workerId": "x"}, 400),
-        ("GET", "/external-task/{id}/errorDetails", None, 204),
-        ("POST", "/external-task/{id}/failure", {"workerId": "w", "errorDetails": "why", "retries": 1}, 204),
-        ("GET", "/external-task/{id}/errorDetails", None, 200),
-        ("POST", "/external-task/{id}/lock", {"workerId": "w", "lockDuration": 90000}, 204),
-        ("POST", "/external-task/{id}/unlock", None, 204),
-        ("PUT", "/external-task/{id}/retries", {"retries": 0}, 204),
-        ("PUT", "/external-task/{id}/retries", {"retries": -1}, 400),
-        ("PUT", "/external-task/retries", {"retries": 2, "externalTaskIds": [task["id"]]}, 204),
-        ("PUT", "/external-task/{id}/priority", {"priority": 7}, 204),
-        ("POST", "/external-task/{id}/lock", {"workerId": "w", "lockDuration": 90000}, 204),
-        ("POST", "/external-task/{id}/complete", {"workerId": "w", "variables": {"sent": {"value": True}}}, 204),
-        ("GET", "/external-task/{id}", None, 404),
-        ("GET", "/external-task/{id}/errorDetails", None, 500),
-        ("POST", "/external-task/{id}/complete", missing, 404),
-        ("POST", "/external-task/{id}/failure", missing, 404),
-        ("POST", "/external-task/{id}/bpmnError", missing, 404),
-        ("POST", "/external-task/{id}/extendLock", missing, 404),
-        ("POST", "/external-task/{id}/lock", missing, 404),
-        ("POST", "/external-task/{id}/unlock", None, 404),
-    ]  # fmt: skip
-    for method, path, body, status in steps:
-        answer = client.request(method, path.replace("{id}", task["id"]), json=body)
-        assert answer.status_code == status, f"{method} {path}: {answer.text}"
-        if "json" in answer.headers.get("content-type", ""):
-            assert camunda.problems(method, path, status, answer.json()) == []
-    instance = filled["process-instance"]["id"]
-    assert client.get(f"/process-instance/{instance}/variables").json()["sent"]["value"] is True
