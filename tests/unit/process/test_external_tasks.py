@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +28,7 @@ from mlc_service.process.external_tasks import (
 from mlc_service.process.instances import delete_instance, set_instance_suspended
 from mlc_service.store.external_tasks import FetchOrder, Topic
 from mlc_service.store.rows import ExternalTaskRow, IncidentRow
-from tests.unit.process.service import Service, flow, path
+from tests.unit.process.service import Service, diagram, flow, path
 
 START, TASK, END = '<bpmn:startEvent id="s"/>', '<bpmn:userTask id="t"/>', '<bpmn:endEvent id="e"/>'
 LOST = '<bpmn:error id="lost" errorCode="LOST"/>'
@@ -337,3 +338,44 @@ def test_only_the_holder_keeps_a_task_and_only_while_its_lock_lasts(service: Ser
     assert [task.worker for task in left(service)] == ["other"]
     service.run(set_external_task_priority, id, 9)
     assert [task.priority for task in left(service)] == [9]
+
+
+# --- many at once -------------------------------------------------------------------------------------------------
+
+
+def at_once(action: Callable[[int], Any], times: int = 4) -> list[Any]:
+    """What each of as many threads answered or raised."""
+
+    def run(number: int) -> Any:
+        try:
+            return action(number)
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(times) as threads:
+        return list(threads.map(run, range(times)))
+
+
+def test_a_task_reported_by_two_at_once_is_completed_once(service: Service) -> None:
+    started = service.begin(path(START, ship(), TASK, END))
+    id = fetched(service)
+    answers = at_once(lambda n: service.run(complete_external_task, id, "w", {"by": n}))
+    assert sorted(type(answer).__name__ for answer in answers) == ["NoneType"] + ["NotFound"] * 3
+    assert service.trail(started.id) == ["s", "ship", "t*"]
+
+
+def test_workers_at_once_share_the_tasks_and_finish_them_all(service: Service) -> None:
+    service.deploy(diagram(path(START, ship(), END)))
+    started = {service.start().id for _ in range(12)}
+
+    def work(number: int) -> list[str]:
+        done = []
+        while tasks := fetch(service, f"w{number}", limit=2):
+            for one in tasks:
+                service.run(complete_external_task, one.info.task.id, f"w{number}")
+                done.append(one.info.task.instance_id)
+        return done
+
+    done = at_once(work)
+    assert sorted(id for ids in done for id in ids) == sorted(started)
+    assert left(service) == []
