@@ -22,7 +22,8 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func,
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from mlc_service.store.errors import IllegalMove, LeaseLost, NotFound
-from mlc_service.store.rows import JobRow
+from mlc_service.store.executions import of_execution
+from mlc_service.store.rows import CONTINUATION, JobRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
 from mlc_service.store.tables import jobs
 
@@ -38,9 +39,12 @@ class JobFilter:
     ids: Sequence[str] | None = None
     instance_id: str | None = None
     instance_ids: Sequence[str] | None = None
+    execution_id: str | None = None
     definition_id: str | None = None
     definition_key: str | None = None
     activity_id: str | None = None
+    # the activity of a job that has failed at least once
+    failed_activity_id: str | None = None
     kinds: Sequence[str] | None = None
     state: str | None = None
     with_retries_left: bool | None = None
@@ -323,6 +327,12 @@ def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
     )
     found += one_of(columns.id, wanted.ids) + one_of(columns.instance_id, wanted.instance_ids)
     found += one_of(columns.kind, wanted.kinds)
+    if wanted.execution_id is not None:
+        waits_itself = and_(columns.kind == CONTINUATION, columns.id == wanted.execution_id)
+        waits_inside = of_execution(columns.instance_id, columns.activity, wanted.execution_id)
+        found.append(or_(waits_itself, and_(columns.kind != CONTINUATION, waits_inside)))
+    if wanted.failed_activity_id is not None:
+        found += [columns.activity_id == wanted.failed_activity_id, columns.exception_message.is_not(None)]
     if wanted.with_retries_left is not None:
         found.append(columns.retries > 0 if wanted.with_retries_left else columns.retries == 0)
     if wanted.with_exception is not None:

@@ -15,7 +15,9 @@ INCIDENTS: Resource[IncidentRow, IncidentFilter] = Resource(
         fields.text("id", "id"),
         fields.text("processDefinitionId", "definition_id"),
         fields.text("processInstanceId", "instance_id"),
-        fields.text("executionId", "instance_id"),
+        fields.computed(
+            "executionId", lambda row: row.execution_id or row.instance_id, {"type": "string", "nullable": True}
+        ),
         fields.moment("incidentTimestamp", "created"),
         fields.text("incidentType", "kind"),
         fields.text("activityId", "activity_id"),
