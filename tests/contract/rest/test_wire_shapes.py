@@ -42,10 +42,11 @@ def filled(client):
     client.post("/decision-definition/key/dish/evaluate", json={})
     [decided] = client.get("/history/decision-instance").json()
     [waiting] = client.get(f"/event-subscription{at}").json()
+    kinds = client.get("/job-definition").json()
     return {
         "deployment": deployed, "process-definition": definition, "decision-definition": decision,
         "process-instance": started, "job": job, "task": task, "incident": incident, "activity": activity,
-        "decided": decided, "execution": {"id": waiting["executionId"]},
+        "decided": decided, "execution": {"id": waiting["executionId"]}, "job-definition": kinds[0],
     }  # fmt: skip
 
 
@@ -145,7 +146,14 @@ def test_writing_operations_answer_as_documented(client, filled, camunda):
         ("POST", "/task/{id}/identity-links/delete", task, {"groupId": "x", "type": "candidate"}, 204),
         ("PUT", "/job/{id}/retries", job, {"retries": 2}, 204),
         ("PUT", "/job/{id}/duedate", job, {"duedate": "2030-01-01T00:00:00.000+0000"}, 204),
+        ("PUT", "/job/{id}/priority", job, {"priority": 7}, 204),
+        ("PUT", "/job/{id}/suspended", job, {"suspended": True}, 204),
+        ("PUT", "/job/{id}/suspended", job, {"suspended": False}, 204),
+        ("POST", "/job/{id}/duedate/recalculate", job, None, 204),
+        ("PUT", "/job-definition/{id}/retries", filled["job-definition"]["id"], {"retries": 2}, 204),
         ("POST", "/job/{id}/execute", job, None, 500),
+        ("DELETE", "/job/{id}", job, None, 204),
+        ("DELETE", "/job/{id}", job, None, 404),
         ("POST", "/process-instance/{id}/variables", instance, {"modifications": {"c": {"value": 1}}}, 204),
         ("PUT", "/process-instance/{id}/suspended", instance, {"suspended": True}, 204),
         ("POST", "/task/{id}/complete", task, {}, 400),
