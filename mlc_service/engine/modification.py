@@ -131,9 +131,7 @@ def _start(instance: Instance, instruction: Instruction) -> None:
 def _node(instance: Instance, activity_id: str | None) -> Node:
     node = instance.nodes.get(activity_id or "")
     if node is None or node is instance.root_node:
-        raise InvalidModification(
-            f"element {activity_id!r} does not exist in process {instance.definition.key!r}"
-        )
+        raise InvalidModification(f"element {activity_id!r} does not exist in process {instance.definition.key!r}")
     return node
 
 

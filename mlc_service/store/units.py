@@ -28,8 +28,8 @@ from mlc_service.store.definitions import DecisionDefinitions, Definitions
 from mlc_service.store.deployments import Deployments
 from mlc_service.store.documents import Blobs, Documents
 from mlc_service.store.errors import UnstorableText
-from mlc_service.store.external_tasks import ExternalTasks
 from mlc_service.store.executions import Executions
+from mlc_service.store.external_tasks import ExternalTasks
 from mlc_service.store.history import History
 from mlc_service.store.incidents import Incidents
 from mlc_service.store.instances import Instances

@@ -219,7 +219,7 @@ class CompensationThrow(Node):
         self.activity_type = "compensationEndEvent" if is_end else "intermediateCompensationThrowEvent"
 
     def execute(self, token: Token) -> bool | None:
-            return None if compensation.throw(token, self.activity_ref) else True
+        return None if compensation.throw(token, self.activity_ref) else True
 
     def scope_done(self, token: Token) -> None:
         token.complete()
@@ -243,4 +243,3 @@ class CancelEndEvent(Node):
         if boundary is None:
             raise HostFailed(f"Could not find cancel boundary event for cancel end event {self.name!r}")
         token.workflow.replace(transaction, boundary)
-

@@ -153,7 +153,8 @@ class MultiInstance(Node):
             total = int(value)
         except (TypeError, ValueError):
             raise ExpressionError(
-                f"the loop cardinality {value!r} of {self.inner.name!r} is not a number", self.cardinality.expression.text
+                f"the loop cardinality {value!r} of {self.inner.name!r} is not a number",
+                self.cardinality.expression.text,
             ) from None
         if total < 0:
             raise ExpressionError(

@@ -92,7 +92,9 @@ class _Checks:
 
     def _sub_process(self, node: SubProcess, element: etree._Element) -> None:
         inside = node.name
-        starts = [inner for inner in self._nodes.values() if isinstance(inner, StartEvent) and inner.parent_id == inside]
+        starts = [
+            inner for inner in self._nodes.values() if isinstance(inner, StartEvent) and inner.parent_id == inside
+        ]
         what = "an event sub-process" if isinstance(node, EventSubProcess) else "an embedded sub-process"
         if len(starts) != 1:
             self._problem(f"{what} needs one start event, found {len(starts)}", element)
@@ -113,10 +115,13 @@ class _Checks:
         for flow in node.flows:
             if not isinstance(flow.target, CatchEvent):
                 self._problem(
-                    f"an event-based gateway leads to intermediate catch events only, not to {flow.target.name!r}", element
+                    f"an event-based gateway leads to intermediate catch events only, not to {flow.target.name!r}",
+                    element,
                 )
             elif flow.target.incoming_count > 1:
-                self._problem(f"{flow.target.name!r} stands behind an event-based gateway and has other flows, too", element)
+                self._problem(
+                    f"{flow.target.name!r} stands behind an event-based gateway and has other flows, too", element
+                )
 
     def _exclusive(self, node: ExclusiveGateway, element: etree._Element) -> None:
         if len(node.flows) < 2:
@@ -170,7 +175,9 @@ class _Checks:
 
     @staticmethod
     def _begins(node: Node) -> bool:
-        return isinstance(node, (StartEvent, EventSubProcess)) or (isinstance(node, LinkCatch) and not node.incoming_count)
+        return isinstance(node, (StartEvent, EventSubProcess)) or (
+            isinstance(node, LinkCatch) and not node.incoming_count
+        )
 
     def catchers(self) -> None:
         """Each scope and host knows what catches there, event sub-processes before boundary events."""
@@ -200,14 +207,17 @@ class _Checks:
             key = (trigger.kind, trigger.name.expression.text)
             if key in seen and str(event.name) in self._elements:
                 self._problem(
-                    f"{trigger.kind} {key[1]!r} is waited for more than once in the same scope", self._elements[str(event.name)]
+                    f"{trigger.kind} {key[1]!r} is waited for more than once in the same scope",
+                    self._elements[str(event.name)],
                 )
             seen.add(key)
 
     def time_to_live(self) -> None:
         """History without an end grows for ever."""
         if camunda(self._reader.node, "historyTimeToLive") is None:
-            self._warning("no camunda:historyTimeToLive: the history of this process is kept for ever", self._reader.node)
+            self._warning(
+                "no camunda:historyTimeToLive: the history of this process is kept for ever", self._reader.node
+            )
 
 
 def _is_catch_all(catcher: Catcher) -> bool:

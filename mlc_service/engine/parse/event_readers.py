@@ -162,7 +162,7 @@ class ThrowingReader(NodeReader):
 
     def compensation_throw(self, definition: etree._Element, *, is_end: bool) -> Node:
         if definition.get("waitForCompletion") == "false":
-            self.warning("waitForCompletion=\"false\" is not carried out: the event waits for its handlers", definition)
+            self.warning('waitForCompletion="false" is not carried out: the event waits for its handlers', definition)
         reference = definition.get("activityRef")
         if reference:
             self.process_parser.compensation_refs.append((self.node, definition, reference))

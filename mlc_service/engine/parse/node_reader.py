@@ -255,7 +255,7 @@ class NodeReader(TaskParser):
             target, source, text = mapping.get("target"), mapping.get("source"), mapping.get("sourceExpression")
             if not target or not (source or text):
                 self.problem(
-                    f"camunda:{kind} needs variables=\"all\", or a target and a source or sourceExpression", mapping
+                    f'camunda:{kind} needs variables="all", or a target and a source or sourceExpression', mapping
                 )
                 continue
             expression = self.sources.expression(text, mapping, f"camunda:{kind}") if text else None

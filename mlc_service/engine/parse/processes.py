@@ -180,7 +180,10 @@ class ProcessReader(ProcessParser):
                     element,
                 )
                 continue
-            if isinstance(target, (StartEvent, BoundaryEvent, LinkCatch, EventSubProcess)) or target.is_for_compensation:
+            if (
+                isinstance(target, (StartEvent, BoundaryEvent, LinkCatch, EventSubProcess))
+                or target.is_for_compensation
+            ):
                 self.document.problem(f"no sequence flow can lead to {target.name!r}", element)
             if isinstance(source, (*END_NODES, LinkThrow, EventSubProcess)) or source.is_for_compensation:
                 self.document.problem(f"no sequence flow can leave {source.name!r}", element)
@@ -230,7 +233,9 @@ class ProcessReader(ProcessParser):
                     f"a boundary event can be attached to an activity only, not to {reference!r}", element
                 )
             elif isinstance(host, EventSubProcess):
-                self.document.problem(f"a boundary event cannot be attached to the event sub-process {reference!r}", element)
+                self.document.problem(
+                    f"a boundary event cannot be attached to the event sub-process {reference!r}", element
+                )
             elif node.parent_id != host.entry.parent_id:
                 self.document.problem(f"the boundary event and {reference!r} are not in the same scope", element)
             elif node.is_cancel and not isinstance(host, Transaction):
@@ -251,7 +256,7 @@ class ProcessReader(ProcessParser):
                 continue
             if not handler.is_for_compensation:
                 self.document.problem(
-                    f"{handler.name!r} undoes {host.name!r} and needs isForCompensation=\"true\"",
+                    f'{handler.name!r} undoes {host.name!r} and needs isForCompensation="true"',
                     self._elements[str(handler.name)],
                 )
             host.compensation_handler = handler.entry

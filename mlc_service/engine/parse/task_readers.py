@@ -28,7 +28,16 @@ from .node_reader import EVERYWHERE, TRUE, NodeReader
 _RESULT_MAPPINGS = ("singleEntry", "singleResult", "collectEntries", "resultList")
 _BINDINGS = ("latest", "deployment", "version", "versionTag")
 _SERVICE = frozenset(
-    {"class", "delegateExpression", "expression", "resultVariable", "resultVariableName", "type", "topic", "taskPriority"}
+    {
+        "class",
+        "delegateExpression",
+        "expression",
+        "resultVariable",
+        "resultVariableName",
+        "type",
+        "topic",
+        "taskPriority",
+    }
 )
 # what a resource assignment may say: user(kermit), group(managers), or a bare name, which is a group
 _OWNER = re.compile(r"\s*(?:(user|group)\(([^)]*)\)|([^,()]+))\s*(?:,|$)")
@@ -75,7 +84,7 @@ class ServiceTaskReader(NodeReader):
 
     def none_found(self) -> Node:
         self.problem(
-            "one of camunda:class, camunda:delegateExpression, camunda:expression, camunda:type=\"external\" or "
+            'one of camunda:class, camunda:delegateExpression, camunda:expression, camunda:type="external" or '
             "camunda:connector is needed"
         )
         return PlainTask(self.spec, self.bpmn_id, self.name, local_name(self.node))
@@ -223,7 +232,9 @@ class UserTaskReader(NodeReader):
     def _owners(self, form: TaskForm) -> None:
         """BPMN's own way of naming who does it."""
         for performer in children(self.node, "humanPerformer"):
-            form.assignee = form.assignee or self.sources.optional(self._assignment(performer), performer, "humanPerformer")
+            form.assignee = form.assignee or self.sources.optional(
+                self._assignment(performer), performer, "humanPerformer"
+            )
         for owner in children(self.node, "potentialOwner"):
             for kind, name, bare in _OWNER.findall(self._assignment(owner) or ""):
                 listed = form.candidate_users if kind == "user" else form.candidate_groups
@@ -282,7 +293,9 @@ class CallActivityReader(NodeReader):
             self.name,
             called=sources.expression(called, element, "calledElement"),
             binding=binding,
-            version=sources.optional(version, element, "called version") if binding in ("version", "versionTag") else None,
+            version=sources.optional(version, element, "called version")
+            if binding in ("version", "versionTag")
+            else None,
             business_key=self.business_key(element),
             inputs=self.mapped(element, "in"),
             outputs=self.mapped(element, "out"),

@@ -15,7 +15,15 @@ KINDS = {
     ("remind", "timer-transition", "CYCLE: R3/PT1H"),
     ("work", "async-continuation", "async-before"),
     ("midnight", "timer-start-event", "CYCLE: R/P1D"),
+    # asyncBefore of the activity is that of its multi-instance body, asyncBefore of the loop that of each instance
+    ("each#multiInstanceBody", "async-continuation", "async-before"),
+    ("each", "async-continuation", "async-before"),
+    ("each", "async-continuation", "async-after"),
+    ("each", "timer-task-listener", "DATE: 2030-01-01T00:00:00Z"),
+    ("tooLate", "timer-start-event-subprocess", "DURATION: P1D"),
 }
+# those that no job waits for at first
+LATER = {kind for kind in KINDS if kind[0] == "each" or kind == ("both", "async-continuation", "async-after")}
 
 
 def kind(row):
@@ -50,7 +58,22 @@ def test_every_kind_of_job_is_listed_once(client, instance, camunda):
 def test_every_job_belongs_to_one(client, instance):
     kinds = {row["id"]: kind(row) for row in client.get("/job-definition").json()}
     jobs = client.get("/job").json()
-    assert {kinds[job["jobDefinitionId"]] for job in jobs} == KINDS - {("both", "async-continuation", "async-after")}
+    assert {kinds[job["jobDefinitionId"]] for job in jobs} == KINDS - LATER
+
+
+def test_jobs_of_each_instance_of_a_loop_belong_to_their_kinds(client, instance):
+    body = job_of(client, "each#multiInstanceBody", "async-before")
+    assert client.post(f"/job/{body['id']}/execute").status_code == 204
+    [kind] = client.get("/job-definition?activityIdIn=each&jobConfiguration=async-before").json()
+    first, second = client.get(f"/job?jobDefinitionId={kind['id']}").json()
+    assert client.post(f"/job/{first['id']}/execute").status_code == 204
+    [timeout] = client.get("/job-definition?activityIdIn=each&jobType=timer-task-listener").json()
+    assert [job["jobDefinitionId"] for job in client.get("/job?activityId=each&timers=true").json()] == [timeout["id"]]
+    [task] = client.get("/task?taskDefinitionKey=each").json()
+    assert client.post(f"/task/{task['id']}/complete", json={}).status_code == 204
+    [after] = client.get("/job-definition?activityIdIn=each&jobConfiguration=async-after").json()
+    assert client.get(f"/job/count?jobDefinitionId={after['id']}").json() == {"count": 1}
+    assert client.get(f"/job?jobDefinitionId={kind['id']}").json() == [second]
 
 
 def test_a_continuation_behind_its_activity_is_told_from_one_before(client, instance):
@@ -65,17 +88,17 @@ def test_a_continuation_behind_its_activity_is_told_from_one_before(client, inst
     ("query", "expected"),
     [
         ("activityIdIn=both,work&jobType=async-continuation", 3),
-        ("jobConfiguration=async-after", 1),
+        ("jobConfiguration=async-after", 2),
         ("jobType=timer-transition", 1),
         ("processDefinitionKey=nightly", 1),
         ("processDefinitionId=nothing", 0),
-        ("active=true", 6),
+        ("active=true", len(KINDS)),
         ("suspended=true", 0),
         ("withOverridingJobPriority=true", 0),
         ("tenantIdIn=a", 0),
         (f"jobDefinitionId={NOBODY}", 0),
         ("jobDefinitionId=nonsense", 0),
-        ("sortBy=activityId&sortOrder=asc&firstResult=1", 5),
+        ("sortBy=activityId&sortOrder=asc&firstResult=1", len(KINDS) - 1),
     ],
 )
 def test_kinds_are_found_by(client, instance, query, expected):
@@ -141,7 +164,7 @@ def test_jobs_rest_alone_or_together(client, instance, owner):
     assert client.put("/job/suspended", json={owner: value, "suspended": True}).status_code == 204
     resting = [one["id"] for one in client.get("/job?suspended=true").json()]
     assert job["id"] in resting
-    assert len(resting) == (4 if owner == "processInstanceId" else 1)
+    assert len(resting) == (6 if owner == "processInstanceId" else 1)
     assert client.put(f"/job/{job['id']}/suspended", json={"suspended": False}).status_code == 204
     assert job["id"] not in [one["id"] for one in client.get("/job?suspended=true").json()]
 

@@ -43,10 +43,17 @@ def filled(client):
     [decided] = client.get("/history/decision-instance").json()
     [waiting] = client.get(f"/event-subscription{at}").json()
     kinds = client.get("/job-definition").json()
+    topics = [{"topicName": "picking", "lockDuration": 60000}]
+    [picking] = client.post(
+        "/external-task/fetchAndLock", json={"workerId": "w", "maxTasks": 1, "topics": topics}
+    ).json()
+    failure = {"workerId": "w", "errorMessage": "empty", "errorDetails": "shelf 7", "retries": 1}
+    client.post(f"/external-task/{picking['id']}/failure", json=failure)
     return {
         "deployment": deployed, "process-definition": definition, "decision-definition": decision,
         "process-instance": started, "job": job, "task": task, "incident": incident, "activity": activity,
         "decided": decided, "execution": {"id": waiting["executionId"]}, "job-definition": kinds[0],
+        "external-task": picking,
     }  # fmt: skip
 
 

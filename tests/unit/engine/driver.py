@@ -215,9 +215,7 @@ class Driver:
     def stored(self, instance_id: str) -> StoredInstance:
         """What the engine asks for when a step reaches another instance."""
         kept = self.instances[instance_id]
-        return StoredInstance(
-            instance_id, kept.definition, None, self.host, kept.state, kept.scopes, None, kept.caller
-        )
+        return StoredInstance(instance_id, kept.definition, None, self.host, kept.state, kept.scopes, None, kept.caller)
 
     def load(self, instance_id: str = INSTANCE_ID) -> Execution:
         """The instance as a new process would load it."""
