@@ -88,6 +88,7 @@ def open_incident(unit: UnitOfWork, job: JobRow, message: str, now: datetime) ->
                 job_id=job.id,
                 message=message,
                 created=now,
+                execution_id=job.execution_id,
             )
         ]
     )

@@ -93,6 +93,15 @@ class NotSubscribed(Exception):
         super().__init__(f"execution {execution_id} does not wait for {kind} {event_name or ''}".rstrip())
 
 
+class NotResolvable(Exception):
+    """The incident is over when what caused it is; nobody can close it by hand."""
+
+    def __init__(self, incident_id: str, kind: str) -> None:
+        self.incident_id = incident_id
+        self.kind = kind
+        super().__init__(f"incident {incident_id} of type {kind} cannot be closed by hand")
+
+
 class SignalStorm(RuntimeError):
     """Signals kept causing signals within one command; none of it was kept."""
 
@@ -111,6 +120,7 @@ __all__ = [
     "MismatchingCorrelation",
     "NoResources",
     "NotFound",
+    "NotResolvable",
     "NotSubscribed",
     "SignalStorm",
     "Suspended",

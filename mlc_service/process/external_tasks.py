@@ -289,6 +289,7 @@ def _mind_incident(unit: UnitOfWork, task: ExternalTaskRow, retries: int, messag
                     message=message,
                     created=now,
                     external_task_id=task.id,
+                    execution_id=derived_id(task.instance_id, task.activity),
                 )
             ]
         )

@@ -28,6 +28,7 @@ _NOT_FOUND = {
     "resource": "Deployment resource '{id}' does not exist",
     "task": "No matching task with id {id}",
     "job": "Job with id {id} does not exist",
+    "job definition": "Job Definition with id {id} does not exist",
     "incident": "No matching incident with id {id}",
     "event subscription": "Event subscription with id {id} does not exist",
     "historic process instance": "Historic process instance with id {id} does not exist",
@@ -163,6 +164,10 @@ def _mismatching(error: process.MismatchingCorrelation) -> HttpProblem:
     return HttpProblem(400, "MismatchingMessageCorrelationException", message, 0)
 
 
+def _not_resolvable(error: process.NotResolvable) -> HttpProblem:
+    return HttpProblem(400, "BadUserRequestException", f"Cannot resolve an incident of type {error.kind}", 0)
+
+
 def _not_subscribed(error: process.NotSubscribed) -> HttpProblem:
     named = f"a {error.kind} event with name '{error.event_name}'" if error.event_name else "any event"
     message = f"Execution '{error.execution_id}' has not subscribed to {named}."
@@ -207,6 +212,7 @@ _TABLE: list[tuple[type[Exception], Callable[[Any], HttpProblem]]] = [
     (RoomFull, _room_full),
     (process.MismatchingCorrelation, _mismatching),
     (process.NotSubscribed, _not_subscribed),
+    (process.NotResolvable, _not_resolvable),
     (process.SignalStorm, _failed),
     (store.IllegalMove, _illegal_move),
     (store.LeaseLost, _lease_lost),

@@ -77,6 +77,7 @@ TASKS: Resource[TaskRow, TaskFilter] = Resource(
             query.texts("taskIdIn", "ids"),
             query.text("processInstanceId", "instance_id"),
             query.texts("processInstanceIdIn", "instance_ids"),
+            query.text("executionId", "execution_id"),
             query.text("processInstanceBusinessKey", "business_key"),
             query.text("processDefinitionId", "definition_id"),
             query.text("processDefinitionKey", "definition_key"),
@@ -121,7 +122,7 @@ TASKS: Resource[TaskRow, TaskFilter] = Resource(
             *tenant_filters(),
             *query.unsupported(
                 "processInstanceBusinessKeyIn", "processInstanceBusinessKeyLike", "processDefinitionName",
-                "processDefinitionNameLike", "executionId", "activityInstanceIdIn", "assigneeLike",
+                "processDefinitionNameLike", "activityInstanceIdIn", "assigneeLike",
                 "assigneeNotIn", "candidateGroupLike", "involvedUser", "taskDefinitionKeyNotIn",
                 "taskDefinitionKeyLike", "nameNotEqual", "nameNotLike", "description", "dueDate",
                 "withoutDueDate", "followUpDate", "followUpBeforeOrNotExistent", "createdOn", "updatedAfter",
