@@ -173,10 +173,14 @@ class Execution:
         number: int,
         variables: Mapping[str, Any] | None = None,
         local_variables: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """The worker has done the external task; its BPMN error definitions are looked at first."""
+        """The worker has done the external task; its BPMN error definitions are looked at first.
+
+        `facts` is what their expressions see as `externalTask`.
+        """
         wait = self._instance.answered(number, ("external",))
-        self._go_on(wait, lambda: wait.node.completed(wait, variables or {}, local_variables or {}))
+        self._go_on(wait, lambda: wait.node.completed(wait, facts or {}, variables or {}, local_variables or {}))
 
     def fail_external_task(
         self,
