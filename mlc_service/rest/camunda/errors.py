@@ -164,6 +164,14 @@ def _mismatching(error: process.MismatchingCorrelation) -> HttpProblem:
     return HttpProblem(400, "MismatchingMessageCorrelationException", message, 0)
 
 
+def _form_refused(error: process.FormRefused) -> HttpProblem:
+    return HttpProblem(400, "FormFieldValidationException", str(error), 0)
+
+
+def _no_form(error: process.NoForm) -> HttpProblem:
+    return HttpProblem(400, "InvalidRequestException", str(error))
+
+
 def _not_resolvable(error: process.NotResolvable) -> HttpProblem:
     return HttpProblem(400, "BadUserRequestException", f"Cannot resolve an incident of type {error.kind}", 0)
 
@@ -212,6 +220,8 @@ _TABLE: list[tuple[type[Exception], Callable[[Any], HttpProblem]]] = [
     (RoomFull, _room_full),
     (process.MismatchingCorrelation, _mismatching),
     (process.NotSubscribed, _not_subscribed),
+    (process.FormRefused, _form_refused),
+    (process.NoForm, _no_form),
     (process.NotResolvable, _not_resolvable),
     (process.SignalStorm, _failed),
     (store.IllegalMove, _illegal_move),
