@@ -69,7 +69,9 @@ def features(root: etree._Element) -> Iterator[tuple[str, str]]:
             yield from _of_bpmn(element, local)
         elif name.namespace in CAMUNDA:
             if local in ("executionListener", "taskListener"):
-                event = element.get("event") or ("take" if _is(element.getparent().getparent(), "sequenceFlow") else "?")
+                event = element.get("event") or (
+                    "take" if _is(element.getparent().getparent(), "sequenceFlow") else "?"
+                )
                 yield "Camunda extensions", f"{local} {event}"
             elif local in _EXTENSIONS:
                 yield "Camunda extensions", local
@@ -103,7 +105,9 @@ def _of_bpmn(element: etree._Element, local: str) -> Iterator[tuple[str, str]]:
 
 def _event(element: etree._Element, local: str) -> str:
     kinds = [etree.QName(one).localname.removesuffix("EventDefinition") for one in element.iterchildren("*")]
-    kind = next((kind for kind, one in zip(kinds, element.iterchildren("*"), strict=True) if _is_definition(one)), "none")
+    kind = next(
+        (kind for kind, one in zip(kinds, element.iterchildren("*"), strict=True) if _is_definition(one)), "none"
+    )
     kind = "compensation" if kind == "compensate" else kind
     text = f"{_EVENTS[local]}, {kind}"
     parent = element.getparent()
@@ -146,7 +150,7 @@ def of_replay_cases(kit: Path) -> Counter[tuple[str, str]]:
     for file in sorted(kit.glob("*.json")):
         group = json.loads(file.read_text())
         for case in group.get("cases", ()):
-            if case["id"] in failed or any(case.get("needs", ())) and groovy is None:
+            if case["id"] in failed or (any(case.get("needs", ())) and groovy is None):
                 continue
             paths = [kit / "resources" / group["base"] / name for name in case["resources"] if not name.endswith("dmn")]
             found.update({feature for path in paths for feature in _features_of(path.read_bytes())})
