@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from mlc_service.store.errors import IllegalMove, NotFound
@@ -93,6 +94,27 @@ class NotSubscribed(Exception):
         super().__init__(f"execution {execution_id} does not wait for {kind} {event_name or ''}".rstrip())
 
 
+class FormRefused(ValueError):
+    """A generated form cannot be shown, or does not take what was submitted; each message names its field."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        self.messages = list(messages)
+        super().__init__(" ".join(self.messages))
+
+
+class NoForm(LookupError):
+    """There is no file with the form that was asked for; the message says why."""
+
+
+class NotResolvable(Exception):
+    """The incident is over when what caused it is; nobody can close it by hand."""
+
+    def __init__(self, incident_id: str, kind: str) -> None:
+        self.incident_id = incident_id
+        self.kind = kind
+        super().__init__(f"incident {incident_id} of type {kind} cannot be closed by hand")
+
+
 class SignalStorm(RuntimeError):
     """Signals kept causing signals within one command; none of it was kept."""
 
@@ -105,12 +127,15 @@ __all__ = [
     "AlreadyClaimed",
     "DefinitionNotFound",
     "DeploymentInUse",
+    "FormRefused",
     "IllegalMove",
     "LockExpired",
     "LockedByAnother",
     "MismatchingCorrelation",
+    "NoForm",
     "NoResources",
     "NotFound",
+    "NotResolvable",
     "NotSubscribed",
     "SignalStorm",
     "Suspended",

@@ -335,6 +335,7 @@ class _Changes:
             definition_id=definition.id,
             definition_key=definition.key,
             activity_id=effect.activity_id,
+            activity=effect.activity,
         )
 
     def _subscribed(self, effect: fx.Subscribed) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select
 
 from mlc_service.store.errors import NotFound
+from mlc_service.store.executions import of_execution
 from mlc_service.store.rows import SubscriptionRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
 from mlc_service.store.tables import event_subscriptions, process_definitions, process_instances
@@ -26,6 +27,7 @@ class SubscriptionFilter:
     event_name: str | None = None
     instance_id: str | None = None
     instance_ids: Sequence[str] | None = None
+    execution_id: str | None = None
     definition_id: str | None = None
     activity_id: str | None = None
     activity: int | None = None
@@ -98,6 +100,8 @@ def _conditions(wanted: SubscriptionFilter) -> list[ColumnElement[bool]]:
         )
     )
     found += one_of(columns.instance_id, wanted.instance_ids)
+    if wanted.execution_id is not None:
+        found.append(of_execution(columns.instance_id, columns.activity, wanted.execution_id))
     if wanted.of_instances is not None:
         found.append(columns.instance_id.is_not(None) if wanted.of_instances else columns.instance_id.is_(None))
     if wanted.is_active:

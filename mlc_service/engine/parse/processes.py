@@ -288,7 +288,6 @@ class ProcessReader(ProcessParser):
             candidate_starter_groups=_names(camunda(element, "candidateStarterGroups")),
             root=spec.start,
             nodes=dict(spec.task_specs),
-            warnings=tuple(self.document.warnings),
         )
 
     def _time_to_live(self) -> int | None:

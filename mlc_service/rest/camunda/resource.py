@@ -42,7 +42,9 @@ class Resource(Generic[Row, Wanted]):
     get: Callable[[UnitOfWork, str], Row] | None = None
     adjust: Callable[[Call, Sets], Sets] = _unchanged
     # adds to a row's fields what depends on the request
-    complete: Callable[[Call, Row, dict[str, Any]], dict[str, Any]] | None = None
+    complete: Callable[[Call, Any, dict[str, Any]], dict[str, Any]] | None = None
+    # makes of the store's rows what `fields` read, with what else has to be looked up
+    enrich: Callable[[Call, UnitOfWork, Sequence[Row]], Sequence[Any]] | None = None
     # whether the query can also be sent as a body
     has_post: bool = False
 
@@ -65,7 +67,7 @@ class Resource(Generic[Row, Wanted]):
             routes.append(self._route("GET", "/{id}", self._one, f"Get one of {self.noun}", (), None, one))
         return routes
 
-    def dto(self, row: Row) -> dict[str, Any]:
+    def dto(self, row: Any) -> dict[str, Any]:
         """The row on the wire."""
         return write(self.fields, row)
 
@@ -97,7 +99,7 @@ class Resource(Generic[Row, Wanted]):
         if query.is_empty:
             return []
         wanted = self._wanted(call, query)
-        rows = call.read(lambda unit: self.find(unit, wanted, query.page))
+        rows = call.read(lambda unit: self._enriched(call, unit, self.find(unit, wanted, query.page)))
         return [self._complete(call, row) for row in rows]
 
     def _count(self, call: Call) -> dict[str, int]:
@@ -110,9 +112,13 @@ class Resource(Generic[Row, Wanted]):
     def _one(self, call: Call) -> dict[str, Any]:
         assert self.get is not None
         get = self.get
-        return self._complete(call, call.read(lambda unit: get(unit, call.path["id"])))
+        [row] = call.read(lambda unit: self._enriched(call, unit, [get(unit, call.path["id"])]))
+        return self._complete(call, row)
 
-    def _complete(self, call: Call, row: Row) -> dict[str, Any]:
+    def _enriched(self, call: Call, unit: UnitOfWork, rows: Sequence[Row]) -> Sequence[Any]:
+        return rows if self.enrich is None else self.enrich(call, unit, rows)
+
+    def _complete(self, call: Call, row: Any) -> dict[str, Any]:
         dto = self.dto(row)
         return dto if self.complete is None else self.complete(call, row, dto)
 
