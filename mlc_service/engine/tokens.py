@@ -82,6 +82,10 @@ class Token(Task):
         return bool(self._children)
 
     @property
+    def child_count(self) -> int:
+        return len(self._children)
+
+    @property
     def is_arriving(self) -> bool:
         """Whether the token has yet to begin at its node: on its way there, or before an asynchronous continuation."""
         return not self.is_started and all(wait.detail == "before" for wait in self.waits.values())
