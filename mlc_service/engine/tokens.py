@@ -7,6 +7,7 @@ itself and leaves. Every state change still goes through Spiff's `_set_state`, w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from SpiffWorkflow.task import Task
@@ -76,6 +77,10 @@ class Token(Task):
     @property
     def children(self) -> list[Token]:
         return list(self._children.values())
+
+    def each_child(self) -> Iterable[Token]:
+        """The children, oldest first; to be gone through while none comes or goes."""
+        return self._children.values()
 
     @property
     def has_children(self) -> bool:
