@@ -29,7 +29,7 @@ from .migration import MigrationInstruction
 from .modification import Instruction
 from .tokens import Token, Wait
 from .values import all_to_stored, to_stored
-from .variables import remove, visible, write_all, write_local
+from .variables import Names, remove, visible, write_all, write_local
 
 
 @dataclass(slots=True)
@@ -174,10 +174,14 @@ class Execution:
         number: int,
         variables: Mapping[str, Any] | None = None,
         local_variables: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """The worker has done the external task; its BPMN error definitions are looked at first."""
+        """The worker has done the external task; its BPMN error definitions are looked at first.
+
+        `facts` is what their expressions see as `externalTask`.
+        """
         wait = self._instance.answered(number, ("external",))
-        self._go_on(wait, lambda: wait.node.completed(wait, variables or {}, local_variables or {}))
+        self._go_on(wait, lambda: wait.node.completed(wait, facts or {}, variables or {}, local_variables or {}))
 
     def fail_external_task(
         self,
@@ -408,6 +412,10 @@ class Execution:
     def activity_tree(self) -> ActivityInstance:
         """What is active now, as Camunda's activity-instance tree; the root stands for the process instance."""
         return _tree(self._instance.task_tree)
+
+    def names(self, number: int) -> Mapping[str, Any]:
+        """What an expression at the activity instance can name. Raises NotWaiting."""
+        return Names(self._token(number))
 
     def node_of(self, number: int) -> Node:
         """The element that the activity instance is of. Raises NotWaiting."""

@@ -98,6 +98,9 @@ def _cancel_with_empty_scopes(token: Token) -> None:
     while not (scope.parent is None or any(child is not token for child in scope.children)):
         token, scope = scope, scope.scope
     instance.cancel_token(token)
+    body = token.task_spec.body
+    if body is not None and not scope.is_gone:
+        body.one_less(scope)
 
 
 def _start(instance: Instance, instruction: Instruction) -> None:

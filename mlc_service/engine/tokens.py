@@ -81,6 +81,15 @@ class Token(Task):
     def has_children(self) -> bool:
         return bool(self._children)
 
+    @property
+    def child_count(self) -> int:
+        return len(self._children)
+
+    @property
+    def is_arriving(self) -> bool:
+        """Whether the token has yet to begin at its node: on its way there, or before an asynchronous continuation."""
+        return not self.is_started and all(wait.detail == "before" for wait in self.waits.values())
+
     def is_inside(self, scope: Token) -> bool:
         """Whether the scope is this token or encloses it."""
         current: Token | None = self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -97,6 +98,18 @@ class NotSubscribed(Exception):
         super().__init__(f"execution {execution_id} does not wait for {kind} {event_name or ''}".rstrip())
 
 
+class FormRefused(ValueError):
+    """A generated form cannot be shown, or does not take what was submitted; each message names its field."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        self.messages = list(messages)
+        super().__init__(" ".join(self.messages))
+
+
+class NoForm(LookupError):
+    """There is no file with the form that was asked for; the message says why."""
+
+
 class NotResolvable(Exception):
     """The incident is over when what caused it is; nobody can close it by hand."""
 
@@ -155,10 +168,12 @@ __all__ = [
     "AlreadyClaimed",
     "DefinitionNotFound",
     "DeploymentInUse",
+    "FormRefused",
     "IllegalMove",
     "LockExpired",
     "LockedByAnother",
     "MismatchingCorrelation",
+    "NoForm",
     "NoResources",
     "NoSuchInstance",
     "NotFound",

@@ -35,7 +35,7 @@ def report_incident(
         execution_id=execution.id,
         configuration=configuration,
     )
-    unit.incidents.insert([incident])
+    unit.incidents.open(incident)
     return incident
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mlc_service.store.durations import with_duration
 from mlc_service.store.errors import NotFound
 from mlc_service.store.history_filters import (
     ActivityHistoryFilter,
@@ -135,7 +136,7 @@ class History:
         """Oldest start first."""
         table = historic_process_instances
         statement = paged(
-            select(table).where(*instance_conditions(wanted)), page, table.c, (table.c.started, table.c.id)
+            select(table).where(*instance_conditions(wanted)), page, with_duration(table), (table.c.started, table.c.id)
         )
         return [HistoricInstanceRow._make(row) for row in self._connection.execute(statement)]
 
@@ -186,7 +187,7 @@ class History:
         statement = paged(
             select(table).where(*activity_conditions(wanted)),
             page,
-            table.c,
+            with_duration(table),
             (table.c.started, table.c.number, table.c.id),
         )
         return [HistoricActivityRow._make(row) for row in self._connection.execute(statement)]
@@ -212,7 +213,9 @@ class History:
     def find_tasks(self, wanted: TaskHistoryFilter = EVERY_TASK, page: Page = ALL) -> list[HistoricTaskRow]:
         """Oldest first."""
         table = historic_tasks
-        statement = paged(select(table).where(*task_conditions(wanted)), page, table.c, (table.c.started, table.c.id))
+        statement = paged(
+            select(table).where(*task_conditions(wanted)), page, with_duration(table), (table.c.started, table.c.id)
+        )
         return [HistoricTaskRow._make(row) for row in self._connection.execute(statement)]
 
     def count_tasks(self, wanted: TaskHistoryFilter = EVERY_TASK) -> int:

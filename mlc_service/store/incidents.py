@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, false, func, insert, or_, select, update
 
 from mlc_service.store.errors import NotFound
+from mlc_service.store.ids import new_id
 from mlc_service.store.jobs import JobFilter, job_conditions
 from mlc_service.store.rows import IncidentRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
-from mlc_service.store.tables import incidents, jobs, process_definitions
+from mlc_service.store.tables import (
+    historic_activity_instances,
+    incidents,
+    jobs,
+    process_definitions,
+    process_instances,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,17 @@ class IncidentFilter:
 
 EVERY = IncidentFilter()
 
+# the live call activity that has called an instance
+_CALLING = (
+    select(historic_activity_instances)
+    .join(process_instances, process_instances.c.caller_id == historic_activity_instances.c.instance_id)
+    .where(
+        process_instances.c.id == bindparam("called"),
+        historic_activity_instances.c.called_instance_id == bindparam("called"),
+        historic_activity_instances.c.ended.is_(None),
+    )
+)
+
 
 class Incidents:
     """Open incidents, oldest first."""
@@ -55,6 +73,31 @@ class Incidents:
     def insert(self, rows: Sequence[IncidentRow]) -> None:
         if rows:
             self._connection.execute(insert(incidents), [row._asdict() for row in rows])
+
+    def open(self, incident: IncidentRow) -> None:
+        """The incident is open, and so is one at each call activity that waits for its instance, up to the first.
+
+        Those are over when the first one is (Camunda manual, "Incidents": recursive incidents).
+        """
+        self.insert([incident])
+        cause = incident
+        while cause.instance_id is not None:
+            calling = self._connection.execute(_CALLING, {"called": cause.instance_id}).first()
+            if calling is None:
+                return
+            cause = incident._replace(
+                id=new_id(incident.created),
+                instance_id=calling.instance_id,
+                definition_id=calling.definition_id,
+                activity_id=calling.activity_id,
+                execution_id=calling.id,
+                job_id=None,
+                external_task_id=None,
+                configuration=None,
+                cause_id=cause.id,
+                root_cause_id=incident.id,
+            )
+            self.insert([cause])
 
     def get(self, id: str) -> IncidentRow:
         """Raises NotFound."""

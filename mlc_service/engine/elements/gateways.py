@@ -77,6 +77,15 @@ class InclusiveGateway(Node):
         join(self, token, arrived)
         return True
 
+    def chosen_flows(self, token: Token) -> list[Flow]:
+        if not self.flows:
+            raise ExpressionError(
+                f"No outgoing sequence flow of the inclusive gateway '{self.name}' could be selected "
+                "for continuing the process",
+                "",
+            )
+        return super().chosen_flows(token)
+
     def look_again(self, scope: Token) -> None:
         """A token of the scope has moved on or ended: the join fires if it was the last that could come."""
         arrived: list[int] = scope.internal_data["joins"][self.name]
@@ -92,6 +101,8 @@ class InclusiveGateway(Node):
         for other in token.scope.children:
             if other is token or other.id in arrived:
                 continue
+            if other.task_spec is self and other.is_arriving:
+                return True
             if other.task_spec.entry.name in self.process.leading_to(self):
                 return True
         return False

@@ -26,6 +26,7 @@ from ..elements.values import (
     Source,
 )
 from .document import Document
+from .forms import read_form
 from .names import camunda, camunda_children, camunda_elements, child, local_name
 
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
@@ -267,6 +268,7 @@ class Sources:
         """The node has the form that its start event or user task names."""
         key, reference = camunda(element, "formKey"), camunda(element, "formRef")
         node.form_key = self.optional(key, element, "formKey")
+        node.form_fields = read_form(element, self.document)
         if reference is None:
             return
         binding = camunda(element, "formRefBinding") or ""

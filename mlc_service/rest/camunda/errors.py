@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mlc_service.dmn import DecisionError
-from mlc_service.engine import ExecutionFailed, NotWaiting
+from mlc_service.engine import ExecutionFailed, InvalidModification, NotWaiting
 from mlc_service.jobs.work import JobFailed
 from mlc_service.problems import InvalidResource, Problem
 from mlc_service.process import errors as process
@@ -164,6 +164,14 @@ def _mismatching(error: process.MismatchingCorrelation) -> HttpProblem:
     return HttpProblem(400, "MismatchingMessageCorrelationException", message, 0)
 
 
+def _form_refused(error: process.FormRefused) -> HttpProblem:
+    return HttpProblem(400, "FormFieldValidationException", str(error), 0)
+
+
+def _no_form(error: process.NoForm) -> HttpProblem:
+    return HttpProblem(400, "InvalidRequestException", str(error))
+
+
 def _not_resolvable(error: process.NotResolvable) -> HttpProblem:
     return HttpProblem(400, "BadUserRequestException", f"Cannot resolve an incident of type {error.kind}", 0)
 
@@ -190,6 +198,10 @@ def _not_waiting(error: NotWaiting) -> HttpProblem:
     return HttpProblem(404, "NotFoundException", str(error))
 
 
+def _invalid_modification(error: InvalidModification) -> HttpProblem:
+    return HttpProblem(400, "NotValidException", f"Cannot perform {error}", 0)
+
+
 def _failed(error: Exception) -> HttpProblem:
     return HttpProblem(500, "ProcessEngineException", str(error), 0)
 
@@ -212,12 +224,15 @@ _TABLE: list[tuple[type[Exception], Callable[[Any], HttpProblem]]] = [
     (RoomFull, _room_full),
     (process.MismatchingCorrelation, _mismatching),
     (process.NotSubscribed, _not_subscribed),
+    (process.FormRefused, _form_refused),
+    (process.NoForm, _no_form),
     (process.NotResolvable, _not_resolvable),
     (process.SignalStorm, _failed),
     (store.IllegalMove, _illegal_move),
     (store.LeaseLost, _lease_lost),
     (store.VersionConflict, _version_conflict),
     (NotWaiting, _not_waiting),
+    (InvalidModification, _invalid_modification),
     (ExecutionFailed, _failed),
     (JobFailed, _failed),
     (DecisionError, _decision_failed),
