@@ -131,6 +131,12 @@ class Token(Task):
         self.is_executed = True
         self.workflow.ready.append(self)
 
+    def move_to(self, scope: Token) -> None:
+        """The token is inside that scope, and in no other."""
+        self.scope._children.pop(self.id)
+        self._parent = scope
+        scope._children[self.id] = self
+
     def leave_tree(self) -> None:
         """The token is nobody's child and in no index any more."""
         self.is_gone = True

@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, fun
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.rows import InstanceInfo, InstanceRow
-from mlc_service.store.selecting import ALL, Page, VariableCondition, equals, one_of, paged
+from mlc_service.store.selecting import ALL, Page, VariableCondition, equals, one_of, paged, renamed_to
 from mlc_service.store.tables import (
+    event_subscriptions,
     external_tasks,
     incidents,
     jobs,
@@ -152,6 +153,26 @@ class Instances:
         )
         for table in (tasks, external_tasks, jobs):
             self._connection.execute(update(table).where(table.c.instance_id == id).values(suspended=suspended))
+
+    def migrate(self, id: str, definition_id: str, definition_key: str, renamed: Mapping[str, str]) -> None:
+        """The instance and all it has open belong to that definition; who was at an activity of `renamed` moved on.
+
+        History is not touched.
+        """
+        self._connection.execute(
+            update(process_instances)
+            .where(process_instances.c.id == id)
+            .values(definition_id=definition_id, definition_key=definition_key)
+        )
+        for table in (tasks, external_tasks, jobs, event_subscriptions, incidents):
+            # a message on its way belongs to no definition
+            of_definition = update(table).where(table.c.instance_id == id, table.c.definition_id.is_not(None))
+            values: dict[str, Any] = {"definition_id": definition_id}
+            if "definition_key" in table.c:
+                values["definition_key"] = definition_key
+            if renamed:
+                values["activity_id"] = renamed_to(table.c.activity_id, renamed)
+            self._connection.execute(of_definition.values(values))
 
     def delete(self, id: str) -> None:
         """The instance is gone with all that hung on it. History is not touched."""
