@@ -71,7 +71,7 @@ class TestHost:
     def __init__(self, decisions: Mapping[str, list[dict[str, Any]]] | None = None) -> None:
         self.decisions = decisions or {}
         self.called: dict[str, Definition] = {}
-        self.calls = 0
+        self.wanted: list[CalledElement] = []
         self.driver: Driver
 
     def run_script(
@@ -88,10 +88,10 @@ class TestHost:
         return ScriptOutcome(None, {"heard": [*variables.get("heard", ()), f"{implementation}:{event}"]})
 
     def call(self, wanted: CalledElement) -> Callee:
+        self.wanted.append(wanted)
         if wanted.key not in self.called:
             raise HostFailed(f"no process {wanted.key!r} is deployed")
-        self.calls += 1
-        instance_id = INSTANCE_ID.replace("7d4fb6a0", f"{self.calls:08x}")
+        instance_id = INSTANCE_ID.replace("7d4fb6a0", f"{len(self.wanted):08x}")
         return Callee(instance_id, self.called[wanted.key], None, self)
 
     def stored(self, instance_id: str) -> StoredInstance:
@@ -113,9 +113,10 @@ class TestHost:
 class Stored:
     """One instance as a database would keep it: its state, its scopes, what its effects say is open."""
 
-    def __init__(self, definition: Definition, caller: Caller | None) -> None:
+    def __init__(self, definition: Definition, caller: Caller | None, business_key: str | None = None) -> None:
         self.definition = definition
         self.caller = caller
+        self.business_key = business_key
         self.state = b""
         self.scopes: dict[int, dict[str, Any]] = {}
         self.effects: list[fx.Effect] = []
@@ -195,6 +196,7 @@ class Driver:
         user: str | None = None,
         calls: Iterable[bytes] = (),
         instructions: Sequence[Instruction] = (),
+        business_key: str | None = None,
     ) -> None:
         self.definition: Definition = parse_bpmn(source, "test.bpmn", KNOWN_DELEGATES)[0]
         self.host = TestHost(decisions)
@@ -216,6 +218,7 @@ class Driver:
                 variables=variables,
                 user=user,
                 instructions=instructions,
+                business_key=business_key,
             )
         )
 
@@ -223,14 +226,16 @@ class Driver:
         for one in execution.touched():
             if one.instance_id not in self.instances:
                 assert one.is_new
-                self.instances[one.instance_id] = Stored(one._instance.definition, one.caller)
+                self.instances[one.instance_id] = Stored(one._instance.definition, one.caller, one.business_key)
             self.instances[one.instance_id].definition = one._instance.definition
             self.instances[one.instance_id].keep(one)
 
     def stored(self, instance_id: str) -> StoredInstance:
         """What the engine asks for when a step reaches another instance."""
         kept = self.instances[instance_id]
-        return StoredInstance(instance_id, kept.definition, None, self.host, kept.state, kept.scopes, None, kept.caller)
+        return StoredInstance(
+            instance_id, kept.definition, None, self.host, kept.state, kept.scopes, kept.business_key, kept.caller
+        )
 
     def load(self, instance_id: str = INSTANCE_ID) -> Execution:
         """The instance as a new process would load it."""
@@ -242,6 +247,7 @@ class Driver:
             now=self.now,
             state=kept.state,
             scopes=kept.scopes,
+            business_key=kept.business_key,
             user=self.user,
             caller=kept.caller,
         )
