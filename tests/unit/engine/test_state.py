@@ -88,13 +88,13 @@ SCOPES_AND_EVENTS = diagram(
     '<bpmn:userTask id="undo" isForCompensation="true"/><bpmn:association id="as" sourceRef="cb" targetRef="undo"/>'
     + flow("ds", "book") + '</bpmn:subProcess><bpmn:userTask id="then"/>'
     '<bpmn:intermediateThrowEvent id="throw"><bpmn:compensateEventDefinition/></bpmn:intermediateThrowEvent>'
-    '<bpmn:inclusiveGateway id="i"/><bpmn:userTask id="slow"/><bpmn:inclusiveGateway id="ij"/><bpmn:task id="quick"/>'
+    '<bpmn:inclusiveGateway id="i"/><bpmn:userTask id="slow"/><bpmn:inclusiveGateway id="ij"/><bpmn:task id="quick"/><bpmn:task id="joined"/>'
     '<bpmn:subProcess id="esp" triggeredByEvent="true"><bpmn:startEvent id="es" isInterrupting="false">'
     '<bpmn:signalEventDefinition signalRef="g1"/></bpmn:startEvent><bpmn:userTask id="inside"/>'
     + flow("es", "inside") + "</bpmn:subProcess>"
     '<bpmn:sequenceFlow id="after" sourceRef="later" targetRef="last"/><bpmn:task id="later" camunda:asyncAfter="true"/>'
     + flow("s", "f") + flow("f", "ext") + flow("f", "call") + flow("f", "each") + flow("f", "g") + flow("g", "gm")
-    + flow("g", "gc") + flow("f", "any") + flows("f", "done", "then", "throw") + flow("f", "i") + flows("i", "slow", "ij")
+    + flow("g", "gc") + flow("f", "any") + flows("f", "done", "then", "throw") + flow("f", "i") + flows("i", "slow", "ij", "joined")
     + flows("i", "quick", "ij") + flow("f", "later"),
     '<bpmn:message id="m" name="answer"/><bpmn:signal id="g1" name="go"/>',
 )  # fmt: skip
