@@ -83,9 +83,7 @@ class Service:
             extra_checks={"feel": check_feel_script},
         )
         registry = DelegateRegistry(delegates.CATALOGUE)
-        around = Surroundings(
-            self._clock, self._scripts, registry, listen=ListenerCaller(registry)
-        )
+        around = Surroundings(self._clock, self._scripts, registry, listen=ListenerCaller(registry))
         limits = RunLimits(seconds=settings.job_seconds, memory_bytes=settings.job_memory_mib * 1024 * 1024)
         # what a killed service left there is nobody's
         shutil.rmtree(settings.runs_folder, ignore_errors=True)

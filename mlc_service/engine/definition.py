@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from ..problems import Problem
 from .elements.events import StartEvent
 from .elements.node import Node, ProcessRoot
 from .elements.triggers import ConditionTrigger
@@ -47,10 +46,14 @@ class Definition:
     nodes: Mapping[str, Node]
     candidate_starter_users: tuple[str, ...] = ()
     candidate_starter_groups: tuple[str, ...] = ()
-    warnings: tuple[Problem, ...] = field(default=())
 
     def start_node(self, activity_id: str | None) -> StartEvent:
-        """The start event with that id, or the none start event. Raises ExecutionFailed if there is none."""
+        """The start event with that id, or the none start event. Raises ExecutionFailed if there is none.
+
+        The only start event of a process serves too, whatever it waits for, as in Camunda.
+        """
+        if activity_id is None and len(self.starts) == 1:
+            activity_id = self.starts[0].activity_id
         for start in self.starts:
             if activity_id == start.activity_id or (activity_id is None and start.kind == "none"):
                 node = self.nodes[start.activity_id]

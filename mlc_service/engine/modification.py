@@ -98,6 +98,9 @@ def _cancel_with_empty_scopes(token: Token) -> None:
     while not (scope.parent is None or any(child is not token for child in scope.children)):
         token, scope = scope, scope.scope
     instance.cancel_token(token)
+    body = token.task_spec.body
+    if body is not None and not scope.is_gone:
+        body.one_less(scope)
 
 
 def _start(instance: Instance, instruction: Instruction) -> None:
@@ -131,9 +134,7 @@ def _start(instance: Instance, instruction: Instruction) -> None:
 def _node(instance: Instance, activity_id: str | None) -> Node:
     node = instance.nodes.get(activity_id or "")
     if node is None or node is instance.root_node:
-        raise InvalidModification(
-            f"element {activity_id!r} does not exist in process {instance.definition.key!r}"
-        )
+        raise InvalidModification(f"element {activity_id!r} does not exist in process {instance.definition.key!r}")
     return node
 
 
@@ -165,7 +166,7 @@ def _scope(instance: Instance, node: Node, ancestor: int | None) -> Token:
                 )
             path = path[path.index(chosen.task_spec) + 1 :]
             scope = chosen
-        return _begin_scopes(scope, path)
+        return begin_scopes(scope, path)
     while path:
         inside = [child for child in scope.children if child.task_spec is path[0] and child.is_started]
         if len(inside) > 1:
@@ -176,10 +177,11 @@ def _scope(instance: Instance, node: Node, ancestor: int | None) -> Token:
             break
         scope = inside[0]
         path = path[1:]
-    return _begin_scopes(scope, path)
+    return begin_scopes(scope, path)
 
 
-def _begin_scopes(scope: Token, path: Sequence[Node]) -> Token:
+def begin_scopes(scope: Token, path: Sequence[Node]) -> Token:
+    """The innermost of the scopes that have begun inside each other, outermost first."""
     for node in path:
         instance = scope.workflow
         scope = instance.enter(node, scope) if node.body is None else node.body.one_more(scope)

@@ -125,6 +125,11 @@ def to_stored(value: Any) -> Any:
     return value
 
 
+def all_to_stored(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables in the form in which a row or a job carries them. Raises `UnstorableValue`."""
+    return {name: to_stored(as_variable(value)) for name, value in variables.items()}
+
+
 def from_stored(stored: Any) -> Any:
     """Inverse of `to_stored`."""
     if isinstance(stored, dict) and MARK in stored:

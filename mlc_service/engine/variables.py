@@ -107,10 +107,19 @@ def visible_plain(token: Token) -> dict[str, Any]:
 class Names(Mapping[str, Any]):
     """What an expression at a token can name: the host objects first, then the variables (Camunda's order)."""
 
-    __slots__ = ("_objects", "_token")
+    __slots__ = ("_is_local", "_objects", "_token")
 
-    def __init__(self, token: Token, task: Any = None, objects: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        token: Token,
+        task: Any = None,
+        objects: Mapping[str, Any] | None = None,
+        *,
+        is_local: bool = False,
+    ) -> None:
         self._token = token
+        # only what this very scope holds
+        self._is_local = is_local
         instance = token.workflow
         self._objects: dict[str, Any] = {
             "execution": ExecutionView(token),
@@ -129,18 +138,19 @@ class Names(Mapping[str, Any]):
             instance = self._token.workflow
             return instance.host.groups_of(instance.user)
         found = find(self._token, name)
-        if found is None:
+        if found is None or (self._is_local and found[0] is not self._token):
             raise KeyError(name)
         return expression_value(found[1])
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and (
-            name in self._objects or name == _GROUPS or find(self._token, name) is not None
-        )
+        if not isinstance(name, str):
+            return False
+        known = name in self._token.data if self._is_local else find(self._token, name) is not None
+        return known or name in self._objects or name == _GROUPS
 
     def __iter__(self) -> Iterator[str]:
         yield from self._objects
-        yield from visible(self._token)
+        yield from self._token.data if self._is_local else visible(self._token)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

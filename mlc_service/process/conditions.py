@@ -29,9 +29,7 @@ class EvaluateConditions:
 def evaluate_conditions(unit: UnitOfWork, around: Surroundings, command: EvaluateConditions) -> list[StartedInstance]:
     """An instance was started for each conditional start event whose condition holds. Raises ExecutionFailed."""
     waiting = unit.subscriptions.find(
-        SubscriptionFilter(
-            kind="conditional", definition_id=command.definition_id, of_instances=False, is_active=True
-        )
+        SubscriptionFilter(kind="conditional", definition_id=command.definition_id, of_instances=False, is_active=True)
     )
     step = Step(unit, around, command.user)
     started = [

@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 from mlc_service.engine import NotWaiting
 from mlc_service.engine.ids import derived_id, number_of
-from mlc_service.engine.values import from_stored, plain
+from mlc_service.engine.values import all_to_stored, from_stored, plain
 from mlc_service.process.errors import MismatchingCorrelation, NotSubscribed
 from mlc_service.process.running import StartedInstance, Step
-from mlc_service.process.signals import stored
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.process.waiting import execution_of, is_alive, subscription_of
 from mlc_service.store.errors import NotFound
@@ -133,7 +132,7 @@ def emit_message(
         new_id(now),
         MESSAGE,
         now,
-        payload={"name": name, "variables": stored(variables)},
+        payload={"name": name, "variables": all_to_stored(variables or {})},
         retries=_PATIENCE.count(",") + 2,
         retry_cycle=_PATIENCE,
         instance_id=instance_id,

@@ -9,9 +9,11 @@ from typing import Any
 
 from mlc_service.engine import Execution, Instruction, NotWaiting
 from mlc_service.engine.ids import number_of
+from mlc_service.engine.values import all_to_stored
 from mlc_service.jobs.work import Lease
 from mlc_service.process.errors import SignalStorm
 from mlc_service.process.host import UnitHost, stored_instance
+from mlc_service.process.receipts import receipt
 from mlc_service.process.recording import Subject, Thrown, record
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.errors import NotFound
@@ -115,7 +117,11 @@ class Step:
         for subscription in waiting:
             if thrown is not None and not thrown.reaches(subscription):
                 continue
-            received += self.receive(subscription, variables)
+            if thrown is not None and thrown.is_async:
+                job = receipt(self.unit, self.around, subscription, all_to_stored(variables))
+                self.unit.jobs.insert([job])
+            else:
+                received += self.receive(subscription, variables)
         return received
 
     def receive(self, subscription: SubscriptionRow, variables: Mapping[str, Any]) -> bool:

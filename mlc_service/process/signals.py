@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from mlc_service.engine.values import as_variable, to_stored
+from mlc_service.engine.values import all_to_stored
 from mlc_service.process.errors import NotSubscribed
 from mlc_service.process.running import Step
 from mlc_service.process.surroundings import Surroundings
@@ -58,9 +58,6 @@ def emit_signal(unit: UnitOfWork, now: datetime, name: str, variables: Mapping[s
 
     A durable outbox for the life cycle: each receiver is a job of its own, with retries and an incident of its own.
     """
-    unit.jobs.insert([new_job(new_id(now), SIGNAL, now, payload={"name": name, "variables": stored(variables)})])
-
-
-def stored(variables: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Variables as a job can carry them; `engine.values.from_stored` is the way back."""
-    return {name: to_stored(as_variable(value)) for name, value in (variables or {}).items()}
+    unit.jobs.insert(
+        [new_job(new_id(now), SIGNAL, now, payload={"name": name, "variables": all_to_stored(variables or {})})]
+    )

@@ -32,7 +32,9 @@ def execution_of(unit: UnitOfWork, execution_id: str) -> tuple[str, int]:
     living = ActivityHistoryFilter(id=execution_id, finished=False)
     found = unit.history.find_activities(living, Page(size=1))
     if not found:
-        found = unit.history.find_activities(ActivityHistoryFilter(instance_id=execution_id, finished=False), Page(size=2))
+        found = unit.history.find_activities(
+            ActivityHistoryFilter(instance_id=execution_id, finished=False), Page(size=2)
+        )
     if len(found) != 1:
         raise NotSubscribed(execution_id, "trigger", None)
     return found[0].instance_id, found[0].number

@@ -24,20 +24,17 @@ from mlc_service.engine.values import from_stored
 from mlc_service.jobs.work import Done, Failed, Handler, Lease
 from mlc_service.process.errors import MismatchingCorrelation, SignalStorm
 from mlc_service.process.messages import MESSAGE, CorrelateMessage, correlate_message
+from mlc_service.process.receipts import SIGNAL_RECEIPT, SIGNAL_START, receipt
 from mlc_service.process.running import Step, load
 from mlc_service.process.signals import SIGNAL
 from mlc_service.process.starts import TIMER_START, next_job
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.errors import LeaseLost, NotFound
-from mlc_service.store.ids import new_id
-from mlc_service.store.rows import JobRow, SubscriptionRow, new_job
+from mlc_service.store.rows import JobRow
 from mlc_service.store.subscriptions import SubscriptionFilter
 from mlc_service.store.units import UnitOfWork, Units
 
 log = structlog.get_logger(__name__)
-
-SIGNAL_RECEIPT = "signal_receipt"
-SIGNAL_START = "signal_start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,25 +163,13 @@ class _Work:
         def work(unit: UnitOfWork) -> None:
             unit.jobs.finish(job.id, job.attempt)
             wanted = SubscriptionFilter(kind="signal", event_name=job.payload["name"], is_active=True)
-            unit.jobs.insert([self._receipt(unit, job, waiting) for waiting in unit.subscriptions.find(wanted)])
+            carried: dict[str, Any] = job.payload["variables"]
+            unit.jobs.insert(
+                [receipt(unit, self._around, waiting, carried) for waiting in unit.subscriptions.find(wanted)]
+            )
 
         self._units.run(work)
         return Done()
-
-    def _receipt(self, unit: UnitOfWork, job: JobRow, waiting: SubscriptionRow) -> JobRow:
-        now = self._around.clock.now()
-        is_start = waiting.instance_id is None
-        return new_job(
-            new_id(now),
-            SIGNAL_START if is_start else SIGNAL_RECEIPT,
-            now,
-            payload={"subscription": waiting.id, "variables": job.payload["variables"]},
-            retries=self._around.retries.retries_of(None),
-            instance_id=waiting.instance_id,
-            definition_id=waiting.definition_id,
-            definition_key=self._around.parsed.known(unit, waiting.definition_id).row.key,
-            activity_id=waiting.activity_id,
-        )
 
     def receive_signal(self, job: JobRow, lease: Lease) -> Done | Failed:
         """The instance has received the signal, if it still waits for it."""

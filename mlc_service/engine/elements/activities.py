@@ -10,7 +10,7 @@ from ..values import expression_value
 from ..variables import visible, visible_plain, write
 from .node import Node, ProcessSpec
 from .triggers import EventTrigger
-from .values import ExpressionSource, Facts, ScriptSource, Source
+from .values import ExpressionSource, Facts, Source
 
 if TYPE_CHECKING:
     from ..tokens import Token, Wait
@@ -66,15 +66,15 @@ class ConnectorTask(DelegateTask):
         bpmn_name: str | None,
         activity_type: str,
         connector: str,
-        inputs: list[tuple[str, Source]],
-        outputs: list[tuple[str, Source]],
+        request: list[tuple[str, Source]],
+        response: list[tuple[str, Source]],
     ) -> None:
         super().__init__(process, node_id, bpmn_name, activity_type, connector)
-        self.inputs = inputs
-        self.outputs = outputs
+        self.request = request
+        self.response = response
 
     def delegate_inputs(self, token: Token) -> dict[str, Any]:
-        return {name: source.value(token) for name, source in self.inputs}
+        return {name: source.value(token) for name, source in self.request}
 
     def answer(self, wait: Wait, variables: Mapping[str, Any]) -> None:
         token = wait.token
@@ -82,7 +82,7 @@ class ConnectorTask(DelegateTask):
         # the connector's own scope, for as long as its outputs are mapped
         scope = instance.enter(self, token)
         scope.data = dict(variables)
-        values = [(name, source.value(scope)) for name, source in self.outputs]
+        values = [(name, source.value(scope)) for name, source in self.response]
         instance.forget(scope)
         for name, value in values:
             write(token, name, value)
@@ -123,7 +123,7 @@ class ScriptTask(Node):
         process: ProcessSpec,
         node_id: str,
         bpmn_name: str | None,
-        script: ScriptSource,
+        script: Source,
         result_variable: str | None,
     ) -> None:
         super().__init__(process, node_id, bpmn_name)

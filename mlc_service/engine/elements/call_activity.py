@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..host import CalledElement
-from ..variables import write_all
+from ..variables import write_all, write_local
 from .mapped import Mapped
 from .node import Node, ProcessSpec
 from .values import ExpressionSource
@@ -31,16 +31,18 @@ class CallActivity(Node):
         binding: str,
         version: ExpressionSource | None,
         business_key: ExpressionSource | None,
-        inputs: Mapped,
-        outputs: Mapped,
+        taken_in: Mapped,
+        handed_back: Mapped,
     ) -> None:
         super().__init__(process, node_id, bpmn_name)
         self.called = called
         self.binding = binding
         self.version = version
         self.business_key = business_key
-        self.inputs = inputs
-        self.outputs = outputs
+        self.taken_in = taken_in
+        self.handed_back = Mapped([one for one in handed_back.mappings if not one.is_local])
+        # `local="true"`: to the call activity's own scope, where only its output parameters see it
+        self.kept = Mapped([one for one in handed_back.mappings if one.is_local])
 
     def execute(self, token: Token) -> None:
         instance = token.workflow
@@ -49,14 +51,16 @@ class CallActivity(Node):
             (self.called.text(token) or "").strip(), self.binding, self.version.text(token) if self.version else None
         )
         callee = instance.host.call(wanted)
-        variables = self.inputs.of(token)
+        variables = self.taken_in.of(token)
         key = self.business_key.text(token) if self.business_key else None
         wait = instance.wait(token, "call", self, callee.instance_id)
         instance.call(wait, callee, key).begin(variables)
 
     def pass_out(self, wait: Wait, called: Instance) -> None:
         """The variables that the called process hands over are written from the call activity's scope."""
-        write_all(wait.token, self.outputs.of(called.task_tree))
+        write_all(wait.token, self.handed_back.of(called.task_tree))
+        for name, value in self.kept.of(called.task_tree).items():
+            write_local(wait.token, name, value)
 
     def answer(self, wait: Wait, variables: Mapping[str, Any]) -> None:
         """The called process has come to its end; its variables are handed over already."""

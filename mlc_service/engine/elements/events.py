@@ -74,21 +74,26 @@ class CatchEvent(Node):
 
 
 class SignalThrow:
-    """Sends a signal to everybody who waits for it, with the variables that its `camunda:in` mappings choose."""
+    """Sends a signal to everybody who waits for it, with the variables that its `camunda:in` mappings choose.
 
-    __slots__ = ("name", "payload")
+    `is_async` (`camunda:async`): each receiver gets it by a job of its own.
+    """
 
-    def __init__(self, name: ExpressionSource, payload: Mapped) -> None:
+    __slots__ = ("is_async", "name", "payload")
+
+    def __init__(self, name: ExpressionSource, payload: Mapped, *, is_async: bool) -> None:
         self.name = name
         self.payload = payload
+        self.is_async = is_async
 
     def throw(self, token: Token) -> None:
         instance = token.workflow
         event_name = self.name.text(token) or ""
         variables = self.payload.of(token)
         known = {one.instance_id: one.next_number for one in instance.hierarchy.instances.values()}
-        instance.effects.append(fx.SignalThrown(event_name, variables, known))
-        instance.signal(event_name, variables)
+        instance.effects.append(fx.SignalThrown(event_name, variables, known, self.is_async))
+        if not self.is_async:
+            instance.signal(event_name, variables)
 
 
 class EscalationThrow:
@@ -219,7 +224,7 @@ class CompensationThrow(Node):
         self.activity_type = "compensationEndEvent" if is_end else "intermediateCompensationThrowEvent"
 
     def execute(self, token: Token) -> bool | None:
-            return None if compensation.throw(token, self.activity_ref) else True
+        return None if compensation.throw(token, self.activity_ref) else True
 
     def scope_done(self, token: Token) -> None:
         token.complete()
@@ -243,4 +248,3 @@ class CancelEndEvent(Node):
         if boundary is None:
             raise HostFailed(f"Could not find cancel boundary event for cancel end event {self.name!r}")
         token.workflow.replace(transaction, boundary)
-

@@ -34,7 +34,8 @@ class Mapping:
             found = token.data.get(self.variable) if self.is_local else _value(token, self.variable)
             values[self.target] = found
         elif self.expression is not None:
-            values[self.target] = as_variable(self.expression.value(token))
+            source = self.expression
+            values[self.target] = as_variable(source.local_value(token) if self.is_local else source.value(token))
 
 
 def _value(token: Token, name: str) -> Any:

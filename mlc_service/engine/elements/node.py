@@ -212,7 +212,7 @@ class Node(BpmnSpecMixin):
     def _on_complete(self, token: Token) -> None:
         self._on_complete_hook(token)
         if self.async_after:
-            self.continue_later(token, "after")
+            self.continue_after(token)
         else:
             self.take_outgoing(token)
 
@@ -221,7 +221,7 @@ class Node(BpmnSpecMixin):
         self.call_end_listeners(token)
         if token.waits:
             instance.end_waits(token)
-        if self.compensation_handler is not None or "compensations" in token.internal_data:
+        if self.compensation_handler is not None or self.undoes_itself or compensation.has_records(token):
             compensation.keep(token)
         instance.end_activity(token, canceled=False)
 
@@ -272,8 +272,17 @@ class Node(BpmnSpecMixin):
 
     # -- going on ---------------------------------------------------------------------------------------------------
 
-    def continue_later(self, token: Token, where: str) -> None:
-        """The token waits for a job that takes it on, before or after the activity."""
+    def continue_after(self, token: Token) -> None:
+        """A token waits at each of the chosen flows for a job that takes it on: what is chosen is settled now."""
+        flows = [] if self.body is not None else self.chosen_flows(token)
+        if not flows:
+            self.continue_later(token, "after")
+        for position, flow in enumerate(flows):
+            waiting = token.workflow.enter(self, token.scope) if position else token
+            self.continue_later(waiting, ["after", flow.id])
+
+    def continue_later(self, token: Token, where: str | list[str]) -> None:
+        """The token waits for a job that takes it on, before or after the activity (there with the flow to take)."""
         wait = token.workflow.wait(token, "async", self, where)
         token._set_state(TaskState.WAITING)
         self.ask_for_job(wait)
@@ -301,15 +310,21 @@ class Node(BpmnSpecMixin):
         token.workflow.end_wait(wait)
         if wait.detail == "before":
             token._ready()
-        else:
+        elif wait.detail == "after":
             self.take_outgoing(token)
+        else:
+            _, flow_id = wait.detail
+            self.take(token, [flow for flow in self.flows if flow.id == flow_id])
 
     def take_outgoing(self, token: Token) -> None:
         """The token's successors stand at the targets of the chosen flows; the token is gone."""
         if self.body is not None:
             self.body.inner_done(token)
-            return
-        flows = self.chosen_flows(token)
+        else:
+            self.take(token, self.chosen_flows(token))
+
+    def take(self, token: Token, flows: list[Flow]) -> None:
+        """The token's successors stand at the targets of these flows; the token is gone."""
         if not flows:
             token.workflow.leave(token)
             return
@@ -338,18 +353,31 @@ class Node(BpmnSpecMixin):
             return chosen
         if self.default_flow is not None:
             return [flow for flow in flows if flow.id == self.default_flow]
-        raise ExpressionError(f"No outgoing sequence flow of {self.name!r} could be selected for continuing", "")
+        raise self.stuck()
+
+    def stuck(self) -> ExpressionError:
+        """No flow leads on."""
+        return ExpressionError(
+            f"No outgoing sequence flow of {self.name!r} could be selected for continuing the process", ""
+        )
 
     def job_priority(self, token: Token) -> int:
         """The priority of the node's jobs: its own, else that of its process, else 0 (Camunda manual)."""
-        source = self.priority or self.process.priority
-        if source is None:
-            return 0
+        return priority_of(self.priority or self.process.priority, token, "job priority")
+
+
+def priority_of(source: ExpressionSource | None, token: Token, what: str) -> int:
+    """The number that an expression comes to; 0 if it cannot be evaluated, as in Camunda. Raises ExpressionError."""
+    if source is None:
+        return 0
+    try:
         value = source.value(token)
-        try:
-            return int(value)
-        except (TypeError, ValueError):
-            raise ExpressionError(f"job priority {value!r} is not a number", source.expression.text) from None
+    except ExpressionError:
+        return 0
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ExpressionError(f"{what} {value!r} is not a number", source.expression.text) from None
 
 
 def _parameter(source: Source, token: Token) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from ...language.errors import ExpressionError
+from ...language.errors import ExpressionError, ScriptError
 from ...language.juel import Expression
 from ..errors import BpmnErrorThrown
 from ..host import ScriptResult
@@ -35,6 +35,10 @@ class ExpressionSource:
             return self.expression.text
         return self.expression.evaluate(Names(token, task))
 
+    def local_value(self, token: Token) -> Any:
+        """The value where only the variables of this very scope can be seen."""
+        return self.expression.evaluate(Names(token, is_local=True))
+
     def text(self, token: Token) -> str | None:
         """The value as text; None stays None."""
         value = self.value(token)
@@ -51,6 +55,18 @@ class LiteralSource:
 
     def value(self, token: Token, task: TaskView | None = None) -> Any:  # noqa: ARG002
         return self.text
+
+
+class MissingSource:
+    """Stands for a script that is not there: whoever comes to it is told so."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def value(self, token: Token, task: TaskView | None = None) -> Any:  # noqa: ARG002
+        raise ExpressionError(self.reason, "")
 
 
 class ScriptSource:
@@ -164,5 +180,5 @@ class Condition:
         """As `holds`, but a variable that does not exist yet makes it false (Camunda's rule for conditional events)."""
         try:
             return self.holds(token)
-        except ExpressionError:
+        except (ExpressionError, ScriptError):
             return False

@@ -38,9 +38,11 @@ def check_process(reader: ProcessReader, elements: Mapping[str, etree._Element])
     for node_id, element in elements.items():
         checks.node(reader.nodes()[node_id], element)
     checks.compensation_refs()
-    checks.reachability()
     checks.catchers()
-    checks.time_to_live()
+    if not reader.document.errors:
+        # with a flow or an element missing it would be said of half the diagram
+        checks.reachability()
+        checks.time_to_live()
 
 
 class _Checks:
@@ -85,14 +87,18 @@ class _Checks:
             for flow in node.flows:
                 if flow.condition is not None:
                     self._warning(f"the condition of flow {flow.id!r} is not evaluated behind this gateway", element)
-        if node.is_for_compensation and not any(
-            other.compensation_handler is node.entry for other in self._nodes.values()
+        if (
+            node.is_for_compensation
+            and not isinstance(node, EventSubProcess)
+            and not any(other.compensation_handler is node.entry for other in self._nodes.values())
         ):
             self._warning(f"{node.name!r} is for compensation, but no compensation boundary event leads to it", element)
 
     def _sub_process(self, node: SubProcess, element: etree._Element) -> None:
         inside = node.name
-        starts = [inner for inner in self._nodes.values() if isinstance(inner, StartEvent) and inner.parent_id == inside]
+        starts = [
+            inner for inner in self._nodes.values() if isinstance(inner, StartEvent) and inner.parent_id == inside
+        ]
         what = "an event sub-process" if isinstance(node, EventSubProcess) else "an embedded sub-process"
         if len(starts) != 1:
             self._problem(f"{what} needs one start event, found {len(starts)}", element)
@@ -104,32 +110,35 @@ class _Checks:
             node.start_event = starts[0]
         if isinstance(node.start_event, EventStart) and isinstance(node, EventSubProcess):
             node.start_event.starts = node
-        if node.is_for_compensation and isinstance(node, EventSubProcess):
-            self._problem("an event sub-process cannot be a compensation handler", element)
 
     def _event_based(self, node: EventBasedGateway, element: etree._Element) -> None:
-        if len(node.flows) < 2:
-            self._problem("an event-based gateway needs two or more outgoing flows", element)
+        if not node.flows:
+            self._problem("the event-based gateway has no outgoing flow", element)
         for flow in node.flows:
             if not isinstance(flow.target, CatchEvent):
                 self._problem(
-                    f"an event-based gateway leads to intermediate catch events only, not to {flow.target.name!r}", element
+                    f"an event-based gateway leads to intermediate catch events only, not to {flow.target.name!r}",
+                    element,
                 )
             elif flow.target.incoming_count > 1:
-                self._problem(f"{flow.target.name!r} stands behind an event-based gateway and has other flows, too", element)
+                self._problem(
+                    f"{flow.target.name!r} stands behind an event-based gateway and has other flows, too", element
+                )
 
     def _exclusive(self, node: ExclusiveGateway, element: etree._Element) -> None:
         if len(node.flows) < 2:
             return
+        always = [flow for flow in node.flows if flow.condition is None and flow.id != node.default_flow]
         for flow in node.flows:
-            if flow.id == node.default_flow:
-                if flow.condition is not None:
-                    self._problem(f"the default flow {flow.id!r} must not have a condition", element)
-            elif flow.condition is None:
-                self._problem(
-                    f"flow {flow.id!r} leaves the exclusive gateway without a condition and is not its default flow",
-                    element,
-                )
+            if flow.id == node.default_flow and flow.condition is not None:
+                self._problem(f"the default flow {flow.id!r} must not have a condition", element)
+        for flow in always:
+            text = f"flow {flow.id!r} leaves the exclusive gateway without a condition and is not its default flow"
+            if len(always) > 1:
+                self._problem(text, element)
+            else:
+                # Camunda takes it for a condition that always holds
+                self._warning(f"{text}: it is taken if no flow before it is", element)
         self._no_default(node, element)
 
     def _no_default(self, node: Node, element: etree._Element) -> None:
@@ -158,7 +167,7 @@ class _Checks:
                 continue
             reached.add(str(node.name))
             open_ends += [flow.target for flow in node.flows]
-            open_ends += [event for event in node.boundary_events]
+            open_ends += node.boundary_events
             if isinstance(node, MultiInstance):
                 open_ends.append(node.inner)
             if node.compensation_handler is not None:
@@ -170,7 +179,9 @@ class _Checks:
 
     @staticmethod
     def _begins(node: Node) -> bool:
-        return isinstance(node, (StartEvent, EventSubProcess)) or (isinstance(node, LinkCatch) and not node.incoming_count)
+        return isinstance(node, (StartEvent, EventSubProcess)) or (
+            isinstance(node, LinkCatch) and not node.incoming_count
+        )
 
     def catchers(self) -> None:
         """Each scope and host knows what catches there, event sub-processes before boundary events."""
@@ -200,14 +211,17 @@ class _Checks:
             key = (trigger.kind, trigger.name.expression.text)
             if key in seen and str(event.name) in self._elements:
                 self._problem(
-                    f"{trigger.kind} {key[1]!r} is waited for more than once in the same scope", self._elements[str(event.name)]
+                    f"{trigger.kind} {key[1]!r} is waited for more than once in the same scope",
+                    self._elements[str(event.name)],
                 )
             seen.add(key)
 
     def time_to_live(self) -> None:
         """History without an end grows for ever."""
         if camunda(self._reader.node, "historyTimeToLive") is None:
-            self._warning("no camunda:historyTimeToLive: the history of this process is kept for ever", self._reader.node)
+            self._warning(
+                "no camunda:historyTimeToLive: the history of this process is kept for ever", self._reader.node
+            )
 
 
 def _is_catch_all(catcher: Catcher) -> bool:

@@ -118,7 +118,8 @@ class BoundaryEventReader(NodeReader):
             self.problem(f"a boundary event of kind {kind} is not possible")
             return BoundaryEvent(self.spec, self.bpmn_id, self.name, "message", interrupting=interrupting)
         if not interrupting and kind in ("error", "cancel"):
-            self.problem(f"a boundary {kind} event always interrupts: cancelActivity must not be false")
+            self.warning(f"a boundary {kind} event always interrupts, whatever cancelActivity says")
+            interrupting = True
         trigger = self.trigger(kind, definition) if kind in _WAITING else None
         node = BoundaryEvent(self.spec, self.bpmn_id, self.name, kind, trigger, interrupting=interrupting)
         node.catcher = catcher_of(self, kind, definition, node)
@@ -147,7 +148,7 @@ class ThrowingReader(NodeReader):
 
     def signal_throw(self, definition: etree._Element) -> SignalThrow:
         name = self.sources.expression(self.signal_name(definition), definition, "signal name")
-        return SignalThrow(name, self.mapped(definition, "in"))
+        return SignalThrow(name, self.mapped(definition, "in"), is_async=camunda(definition, "async") == TRUE)
 
     def escalation_throw(self, definition: etree._Element) -> EscalationThrow:
         code = self.escalation_code(definition)
@@ -162,7 +163,7 @@ class ThrowingReader(NodeReader):
 
     def compensation_throw(self, definition: etree._Element, *, is_end: bool) -> Node:
         if definition.get("waitForCompletion") == "false":
-            self.warning("waitForCompletion=\"false\" is not carried out: the event waits for its handlers", definition)
+            self.warning('waitForCompletion="false" is not carried out: the event waits for its handlers', definition)
         reference = definition.get("activityRef")
         if reference:
             self.process_parser.compensation_refs.append((self.node, definition, reference))

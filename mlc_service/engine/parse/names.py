@@ -5,7 +5,8 @@ from __future__ import annotations
 from lxml import etree
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
-CAMUNDA = ("http://camunda.org/schema/1.0/bpmn", "http://activiti.org/bpmn")
+# with the names it had before
+CAMUNDA = ("http://camunda.org/schema/1.0/bpmn", "http://activiti.org/bpmn", "http://www.camunda.com/fox")
 
 
 def bpmn(local: str) -> str:
@@ -17,7 +18,7 @@ def local_name(element: etree._Element) -> str:
 
 
 def camunda(element: etree._Element, name: str) -> str | None:
-    """The camunda attribute, also under the old activiti namespace."""
+    """The camunda attribute, also under its old namespaces."""
     for namespace in CAMUNDA:
         value = element.get(f"{{{namespace}}}{name}")
         if value is not None:

@@ -101,8 +101,8 @@ class ProcessReader(ProcessParser):
         root.end_listeners = self.sources.listeners(element, "end")
         root.properties = self.sources.properties(element)
         self.sources.check_listeners(element, "executionListener", ("start", "end"))
-        self.spec.priority = self.sources.optional(camunda(element, "jobPriority"), element, "jobPriority")
-        self.spec.task_priority = self.sources.optional(camunda(element, "taskPriority"), element, "taskPriority")
+        self.spec.priority = self.sources.number(camunda(element, "jobPriority"), element, "jobPriority")
+        self.spec.task_priority = self.sources.number(camunda(element, "taskPriority"), element, "taskPriority")
         for extension in camunda_elements(element):
             if local_name(extension) not in _PROCESS_EXTENSIONS:
                 self.document.problem(f"camunda:{local_name(extension)} is not supported on a process", extension)
@@ -180,11 +180,16 @@ class ProcessReader(ProcessParser):
                     element,
                 )
                 continue
-            if isinstance(target, (StartEvent, BoundaryEvent, LinkCatch, EventSubProcess)) or target.is_for_compensation:
+            if isinstance(target, (LinkCatch, EventSubProcess)) or target.is_for_compensation:
                 self.document.problem(f"no sequence flow can lead to {target.name!r}", element)
-            if isinstance(source, (*END_NODES, LinkThrow, EventSubProcess)) or source.is_for_compensation:
+            if isinstance(source, (LinkThrow, EventSubProcess)) or source.is_for_compensation:
                 self.document.problem(f"no sequence flow can leave {source.name!r}", element)
+            if isinstance(source, END_NODES):
+                self.document.problem(f"no token leaves the end event {source.name!r}", element, severity="warning")
+                continue
             condition = self.sources.condition(child(element, "conditionExpression"))
+            if source.async_after and not element.get("id"):
+                self.document.problem(f"the sequence flow needs an id, since {source.name!r} uses asyncAfter", element)
             flow_id = element.get("id") or f"#flow{len(source.flows)}of{source.name}"
             listeners = self.sources.listeners(element, "take")
             self.sources.check_listeners(element, "executionListener", ("take",))
@@ -230,15 +235,19 @@ class ProcessReader(ProcessParser):
                     f"a boundary event can be attached to an activity only, not to {reference!r}", element
                 )
             elif isinstance(host, EventSubProcess):
-                self.document.problem(f"a boundary event cannot be attached to the event sub-process {reference!r}", element)
+                self.document.problem(
+                    f"a boundary event cannot be attached to the event sub-process {reference!r}", element
+                )
             elif node.parent_id != host.entry.parent_id:
                 self.document.problem(f"the boundary event and {reference!r} are not in the same scope", element)
             elif node.is_cancel and not isinstance(host, Transaction):
                 self.document.problem("a cancel boundary event can be attached to a transaction only", element)
-            elif node.kind == "compensation":
-                self._attach_handler(node, host, element)
             else:
-                host.entry.boundary_events.append(node)
+                node.host = host
+                if node.kind == "compensation":
+                    self._attach_handler(node, host, element)
+                else:
+                    host.entry.boundary_events.append(node)
 
     def _attach_handler(self, node: BoundaryEvent, host: Node, element: etree._Element) -> None:
         """The activity that undoes the host is the one that an association leads to, wherever the association lies."""
@@ -251,13 +260,15 @@ class ProcessReader(ProcessParser):
                 continue
             if not handler.is_for_compensation:
                 self.document.problem(
-                    f"{handler.name!r} undoes {host.name!r} and needs isForCompensation=\"true\"",
+                    f'{handler.name!r} undoes {host.name!r} and needs isForCompensation="true"',
                     self._elements[str(handler.name)],
                 )
             host.compensation_handler = handler.entry
             return
         self.document.problem(
-            "the compensation boundary event has no association to the activity that undoes its host", element
+            "the compensation boundary event has no association to an activity: nothing undoes its host",
+            element,
+            severity="warning",
         )
 
     # -- the definition -----------------------------------------------------------------------------------------------
@@ -279,7 +290,6 @@ class ProcessReader(ProcessParser):
             candidate_starter_groups=_names(camunda(element, "candidateStarterGroups")),
             root=spec.start,
             nodes=dict(spec.task_specs),
-            warnings=tuple(self.document.warnings),
         )
 
     def _time_to_live(self) -> int | None:

@@ -21,12 +21,15 @@ from ..elements.values import (
     ListSource,
     LiteralSource,
     MapSource,
+    MissingSource,
     ScriptSource,
     Source,
 )
 from .document import Document
+from .forms import read_form
 from .names import camunda, camunda_children, camunda_elements, child, local_name
 
+_WHOLE = re.compile(r"[+-]?\d{1,18}")
 _BEAN = re.compile(r"\s*[$#]\{\s*([A-Za-z_]\w*)\s*\}\s*")
 _TASK_EVENTS = ("create", "assignment", "update", "complete", "delete")
 _FORM_BINDINGS = ("latest", "deployment", "version")
@@ -64,6 +67,13 @@ class Sources:
     def optional(self, text: str | None, element: etree._Element, what: str) -> ExpressionSource | None:
         return None if text is None or not text.strip() else self.expression(text.strip(), element, what)
 
+    def number(self, text: str | None, element: etree._Element, what: str) -> ExpressionSource | None:
+        """A whole number, or an expression that will come to one."""
+        source = self.optional(text, element, what)
+        if source is not None and source.expression.is_literal and not _WHOLE.fullmatch(source.expression.text):
+            self.document.problem(f"{what} {text!r} is no whole number", element)
+        return source
+
     def comma_list(self, text: str | None, element: etree._Element, what: str) -> list[ExpressionSource]:
         """A list of names; commas inside `${…}` do not separate."""
         parts = re.findall(r"(?:[$#]\{[^}]*\}|[^,])+", text or "")
@@ -85,10 +95,26 @@ class Sources:
                 self.document.problem(f"{language} script: {error.message}{place}", element)
         return ScriptSource(language, source)
 
-    def _script_element(self, element: etree._Element) -> ScriptSource:
+    def _script_element(self, element: etree._Element) -> Source:
         """A `camunda:script`, inline or in a file of the same deployment."""
-        text = self.script_text(element.get("resource"), element.text, element)
-        return self.script(element.get("scriptFormat"), text, element)
+        return self.script_from(element.get("scriptFormat"), element.get("resource"), element.text, element)
+
+    def script_from(
+        self, language: str | None, resource: str | None, inline: str | None, element: etree._Element
+    ) -> Source:
+        """The script that stands in the diagram, or in the file that its resource names.
+
+        Camunda looks for a `classpath://` script when it comes to it, and so may be deployed without; there is no
+        Java classpath here, so that is where it fails.
+        """
+        if resource is not None and resource.startswith("classpath://"):
+            reason = (
+                f"the script {resource!r} cannot be read: there is no Java classpath here; deploy the file with the "
+                "diagram and name it deployment://…"
+            )
+            self.document.problem(reason, element, severity="warning")
+            return MissingSource(reason)
+        return self.script(language, self.script_text(resource, inline, element), element)
 
     def script_text(self, resource: str | None, inline: str | None, element: etree._Element) -> str | None:
         """The script that stands in the diagram, or in the file that `deployment://` names."""
@@ -119,8 +145,8 @@ class Sources:
         text = (element.text or "").strip()
         language = element.get("language")
         if language and language.lower() != "juel":
-            script = self.script_text(camunda(element, "resource"), text, element)
-            return Condition(self.script(language, script, element), text or str(camunda(element, "resource")))
+            resource = camunda(element, "resource")
+            return Condition(self.script_from(language, resource, text, element), text or str(resource))
         if not text:
             self.document.problem("the condition is empty", element)
         return Condition(self.expression(text, element, "condition"), text)
@@ -182,7 +208,7 @@ class Sources:
 
     def timeouts(self, element: etree._Element) -> list[Timeout]:
         """The `camunda:taskListener`s that a timer calls."""
-        found = []
+        found: list[Timeout] = []
         for listener in camunda_elements(element, "taskListener"):
             if listener.get("event") != "timeout":
                 continue
@@ -190,7 +216,8 @@ class Sources:
             if definition is None:
                 self.document.problem("a timeout taskListener needs a timerEventDefinition", listener)
             else:
-                found.append(Timeout(self._listener(listener, "timeout"), self.timer(definition)))
+                id = listener.get("id") or f"#{len(found)}"
+                found.append(Timeout(id, self._listener(listener, "timeout"), self.timer(definition)))
         return found
 
     def check_listeners(self, element: etree._Element, kind: str, events: tuple[str, ...]) -> None:
@@ -241,6 +268,7 @@ class Sources:
         """The node has the form that its start event or user task names."""
         key, reference = camunda(element, "formKey"), camunda(element, "formRef")
         node.form_key = self.optional(key, element, "formKey")
+        node.form_fields = read_form(element, self.document)
         if reference is None:
             return
         binding = camunda(element, "formRefBinding") or ""

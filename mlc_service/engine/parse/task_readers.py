@@ -28,7 +28,16 @@ from .node_reader import EVERYWHERE, TRUE, NodeReader
 _RESULT_MAPPINGS = ("singleEntry", "singleResult", "collectEntries", "resultList")
 _BINDINGS = ("latest", "deployment", "version", "versionTag")
 _SERVICE = frozenset(
-    {"class", "delegateExpression", "expression", "resultVariable", "resultVariableName", "type", "topic", "taskPriority"}
+    {
+        "class",
+        "delegateExpression",
+        "expression",
+        "resultVariable",
+        "resultVariableName",
+        "type",
+        "topic",
+        "taskPriority",
+    }
 )
 # what a resource assignment may say: user(kermit), group(managers), or a bare name, which is a group
 _OWNER = re.compile(r"\s*(?:(user|group)\(([^)]*)\)|([^,()]+))\s*(?:,|$)")
@@ -75,7 +84,7 @@ class ServiceTaskReader(NodeReader):
 
     def none_found(self) -> Node:
         self.problem(
-            "one of camunda:class, camunda:delegateExpression, camunda:expression, camunda:type=\"external\" or "
+            'one of camunda:class, camunda:delegateExpression, camunda:expression, camunda:type="external" or '
             "camunda:connector is needed"
         )
         return PlainTask(self.spec, self.bpmn_id, self.name, local_name(self.node))
@@ -92,7 +101,7 @@ class ServiceTaskReader(NodeReader):
             self.name,
             activity_type,
             topic=self.sources.expression(topic, element, "topic"),
-            task_priority=self.sources.optional(camunda(element, "taskPriority"), element, "taskPriority"),
+            task_priority=self.sources.number(camunda(element, "taskPriority"), element, "taskPriority"),
             error_mappings=[self._error_mapping(one) for one in camunda_elements(element, "errorEventDefinition")],
         )
 
@@ -173,8 +182,8 @@ class ScriptTaskReader(NodeReader):
         if body is None and resource is None:
             self.problem("the script task has no script")
         place = element if body is None else body
-        text = self.sources.script_text(resource, body.text if body is not None else "", place)
-        script = self.sources.script(element.get("scriptFormat"), text, place)
+        inline = "" if body is None else body.text
+        script = self.sources.script_from(element.get("scriptFormat"), resource, inline, place)
         return ScriptTask(self.spec, self.bpmn_id, self.name, script, camunda(element, "resultVariable"))
 
 
@@ -211,7 +220,7 @@ class UserTaskReader(NodeReader):
             candidate_groups=sources.comma_list(camunda(element, "candidateGroups"), element, "candidateGroups"),
             due=text("dueDate"),
             follow_up=text("followUpDate"),
-            priority=text("priority"),
+            priority=sources.number(camunda(element, "priority"), element, "priority"),
             listeners=sources.task_listeners(element),
             timeouts=sources.timeouts(element),
         )
@@ -223,7 +232,9 @@ class UserTaskReader(NodeReader):
     def _owners(self, form: TaskForm) -> None:
         """BPMN's own way of naming who does it."""
         for performer in children(self.node, "humanPerformer"):
-            form.assignee = form.assignee or self.sources.optional(self._assignment(performer), performer, "humanPerformer")
+            form.assignee = form.assignee or self.sources.optional(
+                self._assignment(performer), performer, "humanPerformer"
+            )
         for owner in children(self.node, "potentialOwner"):
             for kind, name, bare in _OWNER.findall(self._assignment(owner) or ""):
                 listed = form.candidate_users if kind == "user" else form.candidate_groups
@@ -282,10 +293,12 @@ class CallActivityReader(NodeReader):
             self.name,
             called=sources.expression(called, element, "calledElement"),
             binding=binding,
-            version=sources.optional(version, element, "called version") if binding in ("version", "versionTag") else None,
+            version=sources.optional(version, element, "called version")
+            if binding in ("version", "versionTag")
+            else None,
             business_key=self.business_key(element),
-            inputs=self.mapped(element, "in"),
-            outputs=self.mapped(element, "out"),
+            taken_in=self.mapped(element, "in"),
+            handed_back=self.mapped(element, "out"),
         )
 
 
@@ -293,3 +306,8 @@ class GatewayReader(NodeReader):
     """Gateways map nothing."""
 
     MAPS_INPUTS = False
+
+    def read(self) -> Node:
+        if local_name(self.node) == "eventBasedGateway" and camunda(self.node, "asyncAfter") == TRUE:
+            self.problem("camunda:asyncAfter is not possible on an event-based gateway")
+        return super().read()

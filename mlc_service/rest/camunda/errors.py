@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mlc_service.dmn import DecisionError
-from mlc_service.engine import ExecutionFailed, NotWaiting
+from mlc_service.engine import ExecutionFailed, InvalidModification, NotWaiting
 from mlc_service.jobs.work import JobFailed
 from mlc_service.problems import InvalidResource, Problem
 from mlc_service.process import errors as process
@@ -28,6 +28,7 @@ _NOT_FOUND = {
     "resource": "Deployment resource '{id}' does not exist",
     "task": "No matching task with id {id}",
     "job": "Job with id {id} does not exist",
+    "job definition": "Job Definition with id {id} does not exist",
     "incident": "No matching incident with id {id}",
     "event subscription": "Event subscription with id {id} does not exist",
     "historic process instance": "Historic process instance with id {id} does not exist",
@@ -90,8 +91,8 @@ def _invalid_resource(error: InvalidResource) -> HttpProblem:
     head = _DMN_FAILED.format(resource=error.resource) if is_decision else _PARSE_FAILED
     details = {
         error.resource: {
-            "errors": [_problem(problem) for problem in errors],
-            "warnings": [_problem(problem) for problem in warnings],
+            "errors": [problem_dto(problem) for problem in errors],
+            "warnings": [problem_dto(problem) for problem in warnings],
         }
     }
     return HttpProblem(400, "ParseException", head + lines, 0, extra={"details": details})
@@ -101,7 +102,8 @@ def _line(resource: str, problem: Problem) -> str:
     return f"{problem.message} | resource {resource} | line {problem.line} | column {problem.column}"
 
 
-def _problem(problem: Problem) -> dict[str, Any]:
+def problem_dto(problem: Problem) -> dict[str, Any]:
+    """A finding about a file as Camunda writes it."""
     ids = [] if problem.element_id is None else [problem.element_id]
     return {
         "message": problem.message,
@@ -162,6 +164,18 @@ def _mismatching(error: process.MismatchingCorrelation) -> HttpProblem:
     return HttpProblem(400, "MismatchingMessageCorrelationException", message, 0)
 
 
+def _form_refused(error: process.FormRefused) -> HttpProblem:
+    return HttpProblem(400, "FormFieldValidationException", str(error), 0)
+
+
+def _no_form(error: process.NoForm) -> HttpProblem:
+    return HttpProblem(400, "InvalidRequestException", str(error))
+
+
+def _not_resolvable(error: process.NotResolvable) -> HttpProblem:
+    return HttpProblem(400, "BadUserRequestException", f"Cannot resolve an incident of type {error.kind}", 0)
+
+
 def _not_subscribed(error: process.NotSubscribed) -> HttpProblem:
     named = f"a {error.kind} event with name '{error.event_name}'" if error.event_name else "any event"
     message = f"Execution '{error.execution_id}' has not subscribed to {named}."
@@ -182,6 +196,10 @@ def _version_conflict(error: store.VersionConflict) -> HttpProblem:
 
 def _not_waiting(error: NotWaiting) -> HttpProblem:
     return HttpProblem(404, "NotFoundException", str(error))
+
+
+def _invalid_modification(error: InvalidModification) -> HttpProblem:
+    return HttpProblem(400, "NotValidException", f"Cannot perform {error}", 0)
 
 
 def _failed(error: Exception) -> HttpProblem:
@@ -206,11 +224,15 @@ _TABLE: list[tuple[type[Exception], Callable[[Any], HttpProblem]]] = [
     (RoomFull, _room_full),
     (process.MismatchingCorrelation, _mismatching),
     (process.NotSubscribed, _not_subscribed),
+    (process.FormRefused, _form_refused),
+    (process.NoForm, _no_form),
+    (process.NotResolvable, _not_resolvable),
     (process.SignalStorm, _failed),
     (store.IllegalMove, _illegal_move),
     (store.LeaseLost, _lease_lost),
     (store.VersionConflict, _version_conflict),
     (NotWaiting, _not_waiting),
+    (InvalidModification, _invalid_modification),
     (ExecutionFailed, _failed),
     (JobFailed, _failed),
     (DecisionError, _decision_failed),

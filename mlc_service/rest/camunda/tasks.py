@@ -67,7 +67,7 @@ TASKS: Resource[TaskRow, TaskFilter] = Resource(
         fields.absent("caseDefinitionId"),
         fields.flag("suspended", "suspended"),
         fields.text("formKey", "form_key"),
-        fields.absent("camundaFormRef"),
+        fields.computed("camundaFormRef", lambda row: row.form_ref, {"type": "object", "nullable": True}),
         fields.absent("tenantId"),
         fields.always("taskState", "Created"),
     ),
@@ -77,6 +77,7 @@ TASKS: Resource[TaskRow, TaskFilter] = Resource(
             query.texts("taskIdIn", "ids"),
             query.text("processInstanceId", "instance_id"),
             query.texts("processInstanceIdIn", "instance_ids"),
+            query.text("executionId", "execution_id"),
             query.text("processInstanceBusinessKey", "business_key"),
             query.text("processDefinitionId", "definition_id"),
             query.text("processDefinitionKey", "definition_key"),
@@ -121,7 +122,7 @@ TASKS: Resource[TaskRow, TaskFilter] = Resource(
             *tenant_filters(),
             *query.unsupported(
                 "processInstanceBusinessKeyIn", "processInstanceBusinessKeyLike", "processDefinitionName",
-                "processDefinitionNameLike", "executionId", "activityInstanceIdIn", "assigneeLike",
+                "processDefinitionNameLike", "activityInstanceIdIn", "assigneeLike",
                 "assigneeNotIn", "candidateGroupLike", "involvedUser", "taskDefinitionKeyNotIn",
                 "taskDefinitionKeyLike", "nameNotEqual", "nameNotLike", "description", "dueDate",
                 "withoutDueDate", "followUpDate", "followUpBeforeOrNotExistent", "createdOn", "updatedAfter",
@@ -184,21 +185,6 @@ def complete(call: Call) -> dict[str, Any] | None:
         with_variables = call.body.flag("withVariablesInReturn")
         after = call.run(lambda unit: complete_task(unit, call.deps.process, id, variables, user=call.caller.user_id))
     return write_variables(after) if with_variables else None
-
-
-def form(call: Call) -> dict[str, Any]:
-    """Where the form of the task is."""
-    row = call.read(lambda unit: unit.tasks.get(call.path["id"]))
-    return {"key": row.form_key, "camundaFormRef": None, "contextPath": None}
-
-
-def form_variables(call: Call) -> dict[str, Any]:
-    """The variables a form may show: all that are visible from the task, or those that were named."""
-    deserialize = call.flag("deserializeValues", True)
-    names = [name.strip() for name in call.query.get("variableNames", "").split(",") if name.strip()]
-    variables = call.read(lambda unit: task_variables(unit, call.deps.process, call.path["id"]))
-    shown = {name: value for name, value in variables.items() if not names or name in names}
-    return write_variables(shown, deserialize=deserialize)
 
 
 def identity_links(call: Call) -> list[dict[str, Any]]:
@@ -286,9 +272,6 @@ ROUTES = [
     Route("POST", "/task/{id}/unclaim", unclaim, _TAG, "Give a task back"),
     Route("POST", "/task/{id}/assignee", assign, _TAG, "Assign a task", request=_USER),
     Route("POST", "/task/{id}/complete", complete, _TAG, "Complete a task", request=_COMPLETE),
-    Route("POST", "/task/{id}/submit-form", complete, _TAG, "Complete a task with a form", request=_COMPLETE),
-    Route("GET", "/task/{id}/form", form, _TAG, "Get where a task's form is"),
-    Route("GET", "/task/{id}/form-variables", form_variables, _TAG, "Get the variables of a task's form"),
     Route(
         "GET", "/task/{id}/identity-links", identity_links, _TAG, "Get who has to do with a task",
         parameters=[{"name": "type", "in": "query", "schema": {"type": "string"}}],

@@ -6,7 +6,7 @@ import pytest
 
 from mlc_service.engine import ExecutionFailed
 from mlc_service.engine import effects as fx
-from tests.unit.engine.driver import Driver, diagram, flow, flows
+from tests.unit.engine.driver import INSTANCE_ID, Driver, diagram, flow, flows
 
 SIGNALS = (
     '<bpmn:signal id="sig" name="model_changed"/><bpmn:signal id="dyn" name="done-${id}"/>'
@@ -207,7 +207,7 @@ def test_an_error_end_event_leaves_the_sub_process_by_its_boundary() -> None:
     run = Driver(SUB)
     run.complete("u", {"reject": True})
     assert run.active == ["ticket"]
-    assert sorted(run.canceled) == ["d", "sub"]
+    assert sorted(run.canceled) == ["bad", "d", "sub"]
     assert run.jobs == {}
 
 
@@ -271,8 +271,12 @@ def test_an_instance_starts_where_its_trigger_is() -> None:
     }  # fmt: skip
 
 
-def test_a_process_without_a_none_start_says_so() -> None:
-    source = diagram('<bpmn:startEvent id="x">' + SIGNAL + "</bpmn:startEvent>", SIGNALS)
+def test_a_process_without_a_none_start_says_so_unless_it_has_one_start_only() -> None:
+    one = '<bpmn:startEvent id="x">' + SIGNAL + "</bpmn:startEvent>"
+    assert Driver(diagram(one, SIGNALS)).is_ended
+    source = diagram(
+        one + '<bpmn:startEvent id="y">' + SIGNAL.replace('"sig"', '"dyn"') + "</bpmn:startEvent>", SIGNALS
+    )
     with pytest.raises(ExecutionFailed, match="no none start event"):
         Driver(source)
 
@@ -284,5 +288,5 @@ def test_a_thrown_signal_carries_what_its_mapping_says() -> None:
         "</bpmn:extensionElements></bpmn:signalEventDefinition></bpmn:intermediateThrowEvent>" + flow("s", "t"), SIGNALS
     ), {"a": 1})  # fmt: skip
     assert [effect for effect in run.effects if isinstance(effect, fx.SignalThrown)] == [
-        fx.SignalThrown("model_changed", {"b": 1, "c": 2})
+        fx.SignalThrown("model_changed", {"b": 1, "c": 2}, {INSTANCE_ID: 3})
     ]
