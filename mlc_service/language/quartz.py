@@ -20,6 +20,7 @@ from typing import Literal
 from mlc_service.language.errors import TimerError
 
 Dialect = Literal["spring", "quartz"]
+CAMUNDA: Dialect = "spring"
 
 LAST_YEAR = 2099
 _FIRST_YEAR = 1970
@@ -226,7 +227,7 @@ class _Stretch:
     skipped_at: datetime | None = None
 
 
-def parse_cron(text: str, dialect: Dialect = "spring") -> CronSchedule:
+def parse_cron(text: str, dialect: Dialect = CAMUNDA) -> CronSchedule:
     """Reads the expression. Raises TimerError, naming the field and what it may hold.
 
     A year is Quartz's; where numbers of the days of the week are Spring's, they have to be named beside a year.

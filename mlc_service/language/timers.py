@@ -16,7 +16,7 @@ import isodate
 
 from mlc_service.language.errors import TimerError
 from mlc_service.language.juel_moments import plus_months
-from mlc_service.language.quartz import LAST_YEAR, CronSchedule, Dialect, parse_cron
+from mlc_service.language.quartz import CAMUNDA, LAST_YEAR, CronSchedule, Dialect, parse_cron
 
 TimerKind = Literal["date", "duration", "cycle"]
 
@@ -61,7 +61,7 @@ class RetryCycle:
         return _plus(now, self.delays[min(failures, len(self.delays)) - 1])
 
 
-def check(kind: TimerKind, text: str, *, dialect: Dialect = "spring") -> str | None:
+def check(kind: TimerKind, text: str, *, dialect: Dialect = CAMUNDA) -> str | None:
     """What is wrong with a literal timer text, or None."""
     try:
         if kind == "date":
@@ -76,7 +76,7 @@ def check(kind: TimerKind, text: str, *, dialect: Dialect = "spring") -> str | N
 
 
 def first_due(
-    kind: TimerKind, text: str, now: datetime, *, zone: tzinfo = UTC, dialect: Dialect = "spring"
+    kind: TimerKind, text: str, now: datetime, *, zone: tzinfo = UTC, dialect: Dialect = CAMUNDA
 ) -> tuple[datetime, int | None]:
     """When the timer fires first, and how many firings follow: None endless, 0 none. Raises TimerError.
 
@@ -114,7 +114,7 @@ def next_due(
     now: datetime,
     *,
     zone: tzinfo = UTC,
-    dialect: Dialect = "spring",
+    dialect: Dialect = CAMUNDA,
 ) -> tuple[datetime, int | None] | None:
     """The cycle's firing after the one due at `previous_due`, with how many follow it; None if there is none.
 
@@ -168,7 +168,7 @@ def parse_duration(text: str) -> Step:
     return Step(int(months), read.tdelta)
 
 
-def parse_cycle(text: str, dialect: Dialect = "spring") -> Cycle | CronSchedule:
+def parse_cycle(text: str, dialect: Dialect = CAMUNDA) -> Cycle | CronSchedule:
     """Reads `R3/PT10M`, `R/P1D`, `R3/<start>/PT1H`, `R3/PT1H/<end>`, or a cron expression. Raises TimerError.
 
     `R0` counts as one firing and a bare `R` as endless, as Camunda reads them.

@@ -109,6 +109,21 @@ def test_a_non_interrupting_timer_repeats_as_often_as_it_says_and_keeps_its_beat
     assert run.active == ["t"]
 
 
+def test_a_non_interrupting_timer_with_a_cron_expression_goes_on_for_ever() -> None:
+    run = Driver(diagram(
+        '<bpmn:startEvent id="s"/><bpmn:userTask id="t"/>'
+        + _boundary("b", "t", _timer("0/10 * * * * ?", "timeCycle"), interrupting=False)
+        + '<bpmn:task id="remind"/>' + flow("s", "t") + flow("b", "remind")
+    ))  # fmt: skip
+    beats = []
+    for _ in range(5):
+        beats.append(run.in_seconds("b"))
+        run.job("b", "timer")
+    assert beats == [10.0, 20.0, 30.0, 40.0, 50.0]
+    assert run.done.count("remind") == 5
+    assert len(run.jobs) == 1
+
+
 def test_a_non_interrupting_signal_can_come_again() -> None:
     run = Driver(diagram(
         '<bpmn:startEvent id="s"/><bpmn:userTask id="t"/>' + _boundary("b", "t", SIGNAL, interrupting=False)

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlc_service.language.errors import TimerError
-from mlc_service.language.quartz import CronSchedule, Dialect, parse_cron
+from mlc_service.language.quartz import CAMUNDA, CronSchedule, Dialect, parse_cron
 
 REFUSED = "refused"
 NOW = datetime(2024, 1, 31, 12, 0, tzinfo=UTC)
@@ -40,7 +40,7 @@ def table() -> Iterator[Any]:
 
 
 def firings(
-    text: str, count: int, after: datetime = NOW, zone: str = "UTC", dialect: Dialect = "spring"
+    text: str, count: int, after: datetime = NOW, zone: str = "UTC", dialect: Dialect = CAMUNDA
 ) -> list[datetime]:
     """The first firings after the moment, as the zone's clocks show them."""
     schedule = parse_cron(text, dialect)
@@ -53,7 +53,7 @@ def firings(
     return found
 
 
-def days(text: str, count: int = 3, dialect: Dialect = "spring") -> str:
+def days(text: str, count: int = 3, dialect: Dialect = CAMUNDA) -> str:
     return " ".join(f"{found:%m-%d}" for found in firings(text, count, dialect=dialect))
 
 
