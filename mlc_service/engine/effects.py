@@ -112,6 +112,13 @@ class JobDropped(NamedTuple):
     number: int
 
 
+class JobChanged(NamedTuple):
+    """The job has new values in these fields of `JobCreated`: `due`, `implementation`, `retry_cycle`."""
+
+    number: int
+    changes: dict[str, Any]
+
+
 class ExternalTaskCreated(NamedTuple):
     """Work waits for a worker outside, who fetches it by its topic."""
 
@@ -147,6 +154,13 @@ class Unsubscribed(NamedTuple):
     number: int
 
 
+class Resubscribed(NamedTuple):
+    """The subscription is for another name."""
+
+    number: int
+    event_name: str
+
+
 class SignalThrown(NamedTuple):
     """A signal goes out to everybody who waited for it when it was thrown, but for the thrower's own instance.
 
@@ -159,6 +173,35 @@ class SignalThrown(NamedTuple):
     variables: dict[str, Any]
     next_numbers: Mapping[str, int]
     is_async: bool = False
+
+
+class Migrated(NamedTuple):
+    """The instance follows another definition, and so does all that it has open.
+
+    What waits at an activity of `renamed` waits at the one of that name now. `scopes` are those that hold variables.
+    """
+
+    definition_id: str
+    renamed: Mapping[str, str]
+    scopes: tuple[int, ...]
+
+
+class ActivityMigrated(NamedTuple):
+    """The live activity instance is one of this activity of the definition that its instance follows now."""
+
+    number: int
+    activity_id: str
+    activity_name: str | None
+    activity_type: str
+    parent: int
+
+
+class TaskMigrated(NamedTuple):
+    """The open user task has the form of the activity that it belongs to now."""
+
+    number: int
+    form_key: str | None
+    form_ref: dict[str, Any] | None
 
 
 class InstanceEnded(NamedTuple):
@@ -179,10 +222,15 @@ Effect = (
     | TaskEnded
     | JobCreated
     | JobDropped
+    | JobChanged
     | ExternalTaskCreated
     | ExternalTaskEnded
     | Subscribed
     | Unsubscribed
+    | Resubscribed
     | SignalThrown
+    | Migrated
+    | ActivityMigrated
+    | TaskMigrated
     | InstanceEnded
 )

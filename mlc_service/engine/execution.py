@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from . import modification, throwing
+from . import migration_step, modification, throwing
 from . import state as stored_form
 from .definition import Definition
 from .effects import Effect
@@ -25,6 +25,7 @@ from .errors import FAILURES, BpmnErrorThrown, ExecutionFailed, NotWaiting, fail
 from .hierarchy import Caller, Hierarchy, StoredInstance
 from .host import Host
 from .instance import Instance
+from .migration import MigrationInstruction
 from .modification import Instruction
 from .tokens import Token, Wait
 from .values import all_to_stored, to_stored
@@ -301,6 +302,24 @@ class Execution:
         instance = self._instance
         instance.skips_listeners, instance.skips_mappings = skips_listeners, skips_mappings
         self._run("", lambda: modification.carry_out(instance, instructions))
+
+    def migrate(
+        self,
+        target: Definition,
+        target_id: str,
+        host: Host,
+        plan: Sequence[MigrationInstruction],
+        *,
+        skips_listeners: bool = False,
+        skips_mappings: bool = False,
+    ) -> None:
+        """The instance follows the target definition from now on; no token moves on because of that.
+
+        `host` is the target's. Raises InvalidPlan, NotMigratable.
+        """
+        instance = self._instance
+        instance.skips_listeners, instance.skips_mappings = skips_listeners, skips_mappings
+        self._run("", lambda: migration_step.carry_out(instance, target, target_id, host, plan))
 
     def cancel(self, *, skips_listeners: bool = False, skips_mappings: bool = False) -> None:
         """The instance is over before its end, with all it has called and all that called it, as in Camunda."""

@@ -302,6 +302,13 @@ class Instance(BpmnWorkflow):
                 calling.node.pass_out(calling, self)
                 calling.node.answer(calling, {})
 
+    def follow(self, definition: Definition, definition_id: str, host: Host) -> None:
+        """The instance is one of that definition; its tokens are yet to be given elements of it."""
+        self.definition, self.definition_id, self.host = definition, definition_id, host
+        self.nodes, self.root_node = definition.nodes, definition.root
+        self.spec = definition.root.process
+        self.task_tree.task_spec = definition.root
+
     # -- calling ----------------------------------------------------------------------------------------------------
 
     def call(self, wait: Wait, callee: Callee, business_key: str | None) -> Instance:

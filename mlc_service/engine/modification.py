@@ -222,7 +222,7 @@ def _scope(instance: Instance, node: Node, ancestor: int | None) -> Token:
                 )
             path = path[path.index(chosen.task_spec) + 1 :]
             scope = chosen
-        return _begin_scopes(scope, path)
+        return begin_scopes(scope, path)
     while path:
         inside = [child for child in scope.children if child.task_spec is path[0] and child.is_started]
         if len(inside) > 1:
@@ -233,10 +233,11 @@ def _scope(instance: Instance, node: Node, ancestor: int | None) -> Token:
             break
         scope = inside[0]
         path = path[1:]
-    return _begin_scopes(scope, path)
+    return begin_scopes(scope, path)
 
 
-def _begin_scopes(scope: Token, path: Sequence[Node]) -> Token:
+def begin_scopes(scope: Token, path: Sequence[Node]) -> Token:
+    """The innermost of the scopes that have begun inside each other, outermost first."""
     for node in path:
         instance = scope.workflow
         scope = instance.enter(node, scope) if node.body is None else node.body.one_more(scope)

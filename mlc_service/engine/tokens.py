@@ -7,6 +7,7 @@ itself and leaves. Every state change still goes through Spiff's `_set_state`, w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from SpiffWorkflow.task import Task
@@ -77,6 +78,10 @@ class Token(Task):
     def children(self) -> list[Token]:
         return list(self._children.values())
 
+    def each_child(self) -> Iterable[Token]:
+        """The children, oldest first; to be gone through while none comes or goes."""
+        return self._children.values()
+
     @property
     def has_children(self) -> bool:
         return bool(self._children)
@@ -125,6 +130,12 @@ class Token(Task):
         """What the token waited for has come: it completes when its turn on the ready stack comes."""
         self.is_executed = True
         self.workflow.ready.append(self)
+
+    def move_to(self, scope: Token) -> None:
+        """The token is inside that scope, and in no other."""
+        self.scope._children.pop(self.id)
+        self._parent = scope
+        scope._children[self.id] = self
 
     def leave_tree(self) -> None:
         """The token is nobody's child and in no index any more."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from mlc_service.store.errors import IllegalMove, NotFound
+
+# what is done to many instances at once
+Deed = Literal["migrated", "modified", "restarted"]
 
 
 class NoResources(ValueError):
@@ -115,6 +119,43 @@ class NotResolvable(Exception):
         super().__init__(f"incident {incident_id} of type {kind} cannot be closed by hand")
 
 
+class UnknownPlanEnd(LookupError):
+    """A migration plan names a definition that does not exist, as its `role`: source or target."""
+
+    def __init__(self, role: Literal["source", "target"], id: str) -> None:
+        self.role = role
+        self.id = id
+        super().__init__(f"{role} process definition {id} does not exist")
+
+
+class NoSuchInstance(LookupError):
+    """An instance that was to be migrated, modified or restarted (`deed`) among others is not there."""
+
+    def __init__(self, deed: Deed, instance_id: str) -> None:
+        self.deed = deed
+        self.instance_id = instance_id
+        super().__init__(f"instance {instance_id} cannot be {deed}: it does not exist")
+
+
+class OtherDefinition(Exception):
+    """An instance that was to be migrated, modified or restarted (`deed`) among others is of another definition."""
+
+    def __init__(self, deed: Deed, instance_id: str, definition_id: str, wanted: str) -> None:
+        self.deed = deed
+        self.instance_id = instance_id
+        self.definition_id = definition_id
+        self.wanted = wanted
+        super().__init__(f"instance {instance_id} cannot be {deed}: it is of {definition_id}, not of {wanted}")
+
+
+class StillRunning(Exception):
+    """Only an instance that has ended can be restarted."""
+
+    def __init__(self, instance_id: str) -> None:
+        self.instance_id = instance_id
+        super().__init__(f"instance {instance_id} cannot be restarted: it has not ended")
+
+
 class SignalStorm(RuntimeError):
     """Signals kept causing signals within one command; none of it was kept."""
 
@@ -134,9 +175,13 @@ __all__ = [
     "MismatchingCorrelation",
     "NoForm",
     "NoResources",
+    "NoSuchInstance",
     "NotFound",
     "NotResolvable",
     "NotSubscribed",
+    "OtherDefinition",
     "SignalStorm",
+    "StillRunning",
     "Suspended",
+    "UnknownPlanEnd",
 ]

@@ -300,6 +300,11 @@ class Jobs:
             raise NotFound("job", id)
         self._announce()
 
+    def change(self, id: str, **fields: Any) -> None:
+        """The job has these values in these columns, whoever holds it."""
+        self._connection.execute(update(jobs).where(jobs.c.id == id).values(**fields))
+        self._announce()
+
     def set_priority(self, id: str, priority: int) -> None:
         """Raises NotFound."""
         if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(priority=priority)).rowcount:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.executions import of_execution
@@ -55,6 +55,12 @@ class Subscriptions:
         if row is None:
             raise NotFound("event subscription", id)
         return SubscriptionRow._make(row)
+
+    def rename(self, id: str, event_name: str) -> None:
+        """It is an event of that name that is waited for."""
+        self._connection.execute(
+            update(event_subscriptions).where(event_subscriptions.c.id == id).values(event_name=event_name)
+        )
 
     def delete(self, ids: Sequence[str]) -> None:
         if ids:

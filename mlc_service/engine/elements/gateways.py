@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...language.errors import ExpressionError
 from .events import CatchEvent
 from .node import Flow, Node
 from .triggers import ConditionTrigger
@@ -30,11 +29,7 @@ class ExclusiveGateway(Node):
             return [default]
         if not self.flows:
             return []
-        raise ExpressionError(
-            f"No outgoing sequence flow of the exclusive gateway '{self.name}' could be selected "
-            "for continuing the process",
-            "",
-        )
+        raise self.stuck()
 
 
 class ParallelGateway(Node):
@@ -73,7 +68,7 @@ class InclusiveGateway(Node):
         if self.incoming_count <= 1:
             return True
         arrived = arrivals(self, token)
-        if len(arrived) + 1 < self.incoming_count and self._is_awaited(token, arrived):
+        if len(arrived) + 1 < self.incoming_count and self._is_awaited(token):
             arrived.append(token.id)
             token.workflow.open_joins.add((token.scope.id, str(self.name)))
             return None
@@ -82,11 +77,7 @@ class InclusiveGateway(Node):
 
     def chosen_flows(self, token: Token) -> list[Flow]:
         if not self.flows:
-            raise ExpressionError(
-                f"No outgoing sequence flow of the inclusive gateway '{self.name}' could be selected "
-                "for continuing the process",
-                "",
-            )
+            raise self.stuck()
         return super().chosen_flows(token)
 
     def canceled(self, token: Token) -> None:
@@ -96,20 +87,20 @@ class InclusiveGateway(Node):
         """A token of the scope has moved on or ended: the join fires if it was the last that could come."""
         arrived: list[int] = scope.internal_data["joins"][self.name]
         last = scope.workflow.tasks[arrived[-1]]
-        if self._is_awaited(last, arrived):
+        if self._is_awaited(last):
             return
         arrived.pop()
         join(self, last, arrived)
         last.complete_in_turn()
 
-    def _is_awaited(self, token: Token, arrived: list[int]) -> bool:
+    def _is_awaited(self, token: Token) -> bool:
         """Whether another token of the scope can still come here."""
-        for other in token.scope.children:
-            if other is token or other.id in arrived:
-                continue
-            if other.task_spec is self and other.is_arriving:
-                return True
-            if other.task_spec.entry.name in self.process.leading_to(self):
+        # those that have not come yet are older than those that wait here, so one is mostly found at once
+        for other in token.scope.each_child():
+            if other.task_spec is self:
+                if other is not token and other.is_arriving:
+                    return True
+            elif other.task_spec.name in self.process.leading_to(self):
                 return True
         return False
 

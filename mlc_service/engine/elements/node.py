@@ -353,7 +353,13 @@ class Node(BpmnSpecMixin):
             return chosen
         if self.default_flow is not None:
             return [flow for flow in flows if flow.id == self.default_flow]
-        raise ExpressionError(f"No outgoing sequence flow of {self.name!r} could be selected for continuing", "")
+        raise self.stuck()
+
+    def stuck(self) -> ExpressionError:
+        """No flow leads on."""
+        return ExpressionError(
+            f"No outgoing sequence flow of {self.name!r} could be selected for continuing the process", ""
+        )
 
     def job_priority(self, token: Token) -> int:
         """The priority of the node's jobs: its own, else that of its process, else 0 (Camunda manual)."""

@@ -38,9 +38,11 @@ def check_process(reader: ProcessReader, elements: Mapping[str, etree._Element])
     for node_id, element in elements.items():
         checks.node(reader.nodes()[node_id], element)
     checks.compensation_refs()
-    checks.reachability()
     checks.catchers()
-    checks.time_to_live()
+    if not reader.document.errors:
+        # with a flow or an element missing it would be said of half the diagram
+        checks.reachability()
+        checks.time_to_live()
 
 
 class _Checks:

@@ -242,10 +242,12 @@ class ProcessReader(ProcessParser):
                 self.document.problem(f"the boundary event and {reference!r} are not in the same scope", element)
             elif node.is_cancel and not isinstance(host, Transaction):
                 self.document.problem("a cancel boundary event can be attached to a transaction only", element)
-            elif node.kind == "compensation":
-                self._attach_handler(node, host, element)
             else:
-                host.entry.boundary_events.append(node)
+                node.host = host
+                if node.kind == "compensation":
+                    self._attach_handler(node, host, element)
+                else:
+                    host.entry.boundary_events.append(node)
 
     def _attach_handler(self, node: BoundaryEvent, host: Node, element: etree._Element) -> None:
         """The activity that undoes the host is the one that an association leads to, wherever the association lies."""

@@ -208,7 +208,7 @@ class Sources:
 
     def timeouts(self, element: etree._Element) -> list[Timeout]:
         """The `camunda:taskListener`s that a timer calls."""
-        found = []
+        found: list[Timeout] = []
         for listener in camunda_elements(element, "taskListener"):
             if listener.get("event") != "timeout":
                 continue
@@ -216,7 +216,8 @@ class Sources:
             if definition is None:
                 self.document.problem("a timeout taskListener needs a timerEventDefinition", listener)
             else:
-                found.append(Timeout(self._listener(listener, "timeout"), self.timer(definition)))
+                id = listener.get("id") or f"#{len(found)}"
+                found.append(Timeout(id, self._listener(listener, "timeout"), self.timer(definition)))
         return found
 
     def check_listeners(self, element: etree._Element, kind: str, events: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mlc_service.dmn import DecisionError
-from mlc_service.engine import ExecutionFailed, NotWaiting
+from mlc_service.engine import ExecutionFailed, InvalidModification, NotWaiting
 from mlc_service.jobs.work import JobFailed
 from mlc_service.problems import InvalidResource, Problem
 from mlc_service.process import errors as process
@@ -198,6 +198,10 @@ def _not_waiting(error: NotWaiting) -> HttpProblem:
     return HttpProblem(404, "NotFoundException", str(error))
 
 
+def _invalid_modification(error: InvalidModification) -> HttpProblem:
+    return HttpProblem(400, "NotValidException", f"Cannot perform {error}", 0)
+
+
 def _failed(error: Exception) -> HttpProblem:
     return HttpProblem(500, "ProcessEngineException", str(error), 0)
 
@@ -228,6 +232,7 @@ _TABLE: list[tuple[type[Exception], Callable[[Any], HttpProblem]]] = [
     (store.LeaseLost, _lease_lost),
     (store.VersionConflict, _version_conflict),
     (NotWaiting, _not_waiting),
+    (InvalidModification, _invalid_modification),
     (ExecutionFailed, _failed),
     (JobFailed, _failed),
     (DecisionError, _decision_failed),

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from mlc_service.rest.camunda.call import Call, Route
 from mlc_service.rest.camunda.fields import Field, Schema, schema_of, write
 from mlc_service.rest.camunda.query import PAGING, Query, Queryable
+from mlc_service.rest.errors import bad_request
 from mlc_service.store.selecting import ALL, Page
 from mlc_service.store.units import UnitOfWork
 
@@ -78,6 +79,15 @@ class Resource(Generic[Row, Wanted]):
             return []
         wanted = self._wanted(call, query)
         return call.read(lambda unit: self.find(unit, wanted, ALL))
+
+    def wanted_by(self, call: Call, document: Any) -> Wanted | None:
+        """The store's filter for a query inside another body; None if there is none, or none that finds anything."""
+        if document is None:
+            return None
+        if not isinstance(document, dict):
+            raise bad_request(f"A query of {self.noun} must be an object")
+        query = self.queryable.read(document, {})
+        return None if query.is_empty else self._wanted(call, query)
 
     def _route(
         self,

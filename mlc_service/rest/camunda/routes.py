@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlc_service.rest.camunda import (
+    conditions,
     decision_history,
     decisions,
     deployments,
@@ -14,6 +15,7 @@ from mlc_service.rest.camunda import (
     incidents,
     job_definitions,
     jobs,
+    modification,
     process_definitions,
     process_instances,
     service,
@@ -30,9 +32,11 @@ def routes() -> list[Route]:
         *deployments.ROUTES,
         *process_definitions.ROUTES,
         *process_instances.ROUTES,
+        *modification.ROUTES,
         *tasks.ROUTES,
         *forms.ROUTES,
         *events.ROUTES,
+        *conditions.ROUTES,
         *executions.ROUTES,
         *jobs.ROUTES,
         *external_tasks.ROUTES,

@@ -18,7 +18,9 @@ from mlc_service.engine import (
     Execution,
     HostFailed,
     Instruction,
+    MigrationInstruction,
     StoredInstance,
+    generate_plan,
     parse_bpmn,
 )
 from mlc_service.engine import effects as fx
@@ -149,6 +151,8 @@ class Stored:
                 self.jobs[effect.number] = effect
             case fx.JobDropped():
                 del self.jobs[effect.number]
+            case fx.JobChanged():
+                self.jobs[effect.number] = self.jobs[effect.number]._replace(**effect.changes)
             case fx.ExternalTaskCreated():
                 self.external[effect.number] = effect
             case fx.ExternalTaskEnded():
@@ -157,6 +161,16 @@ class Stored:
                 self.subscriptions[effect.number] = effect
             case fx.Unsubscribed():
                 del self.subscriptions[effect.number]
+            case fx.Resubscribed(number, name):
+                self.subscriptions[number] = self.subscriptions[number]._replace(event_name=name)
+            case fx.Migrated(_, renamed, _):
+                for table in (self.tasks, self.jobs, self.external, self.subscriptions):
+                    for number, row in table.items():
+                        table[number] = row._replace(activity_id=renamed.get(row.activity_id, row.activity_id))
+            case fx.ActivityMigrated():
+                self.running[effect.number] = fx.ActivityStarted(*effect)
+            case fx.TaskMigrated(number, key, reference):
+                self.tasks[number] = self.tasks[number]._replace(form_key=key, form_ref=reference)
             case fx.ActivityStarted():
                 self.running[effect.number] = effect
             case fx.ActivityEnded():
@@ -213,6 +227,7 @@ class Driver:
             if one.instance_id not in self.instances:
                 assert one.is_new
                 self.instances[one.instance_id] = Stored(one._instance.definition, one.caller, one.business_key)
+            self.instances[one.instance_id].definition = one._instance.definition
             self.instances[one.instance_id].keep(one)
 
     def stored(self, instance_id: str) -> StoredInstance:
@@ -291,6 +306,21 @@ class Driver:
 
     def modify(self, *instructions: Instruction) -> None:
         self.feed(lambda execution: execution.modify(instructions))
+
+    def migrate(
+        self,
+        source: bytes,
+        plan: Sequence[MigrationInstruction] | None = None,
+        *,
+        updates_triggers: bool = False,
+        **skips: bool,
+    ) -> None:
+        """The instance has gone over to the file's process, by a generated plan if none is given."""
+        target = parse_bpmn(source, "target.bpmn", KNOWN_DELEGATES)[0]
+        if plan is None:
+            plan = generate_plan(self.definition, target, updates_triggers=updates_triggers)
+        self.feed(lambda execution: execution.migrate(target, "target", self.host, plan, **skips))
+        self.definition = target
 
     def cancel(self) -> None:
         self.feed(lambda execution: execution.cancel())
