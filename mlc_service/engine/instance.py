@@ -258,8 +258,8 @@ class Instance(BpmnWorkflow):
         self.cancel_children(scope, but=but)
         self.end_waits(scope)
 
-    def replace(self, host: Token, node: Node, variables: Mapping[str, Any] | None = None) -> None:
-        """The host is cancelled and a token of `node` (its boundary event) has its place."""
+    def replace(self, host: Token, node: Node, variables: Mapping[str, Any] | None = None) -> Token:
+        """The host is cancelled and a token of `node` (its boundary event) has its place; answers that token."""
         if variables:
             write_all(host, variables)
         # the new one first: the scope must never look empty in between
@@ -267,6 +267,7 @@ class Instance(BpmnWorkflow):
         compensation.hand_on(host, successor)
         self.cancel_token(host)
         self.arrive([successor])
+        return successor
 
     def begin(self, variables: Mapping[str, Any], node: Node | None = None) -> None:
         """The new instance has its variables and stands at its start event."""

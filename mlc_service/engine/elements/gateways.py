@@ -47,6 +47,9 @@ class ParallelGateway(Node):
         join(self, token, arrived)
         return True
 
+    def canceled(self, token: Token) -> None:
+        withdraw(self, token)
+
     def chosen_flows(self, token: Token) -> list[Flow]:  # noqa: ARG002
         return self.flows
 
@@ -76,6 +79,9 @@ class InclusiveGateway(Node):
         if not self.flows:
             raise self.stuck()
         return super().chosen_flows(token)
+
+    def canceled(self, token: Token) -> None:
+        withdraw(self, token)
 
     def look_again(self, scope: Token) -> None:
         """A token of the scope has moved on or ended: the join fires if it was the last that could come."""
@@ -140,6 +146,25 @@ def arrivals(gateway: Node, token: Token) -> list[int]:
     return joins.setdefault(str(gateway.name), [])
 
 
+def withdraw(gateway: Node, token: Token) -> None:
+    """The token does not wait at the join any more."""
+    joins: dict[str, list[int]] = token.scope.internal_data.get("joins", {})
+    arrived = joins.get(str(gateway.name), [])
+    if token.id in arrived:
+        arrived.remove(token.id)
+        if not arrived:
+            forget_join(gateway, token.scope)
+
+
+def forget_join(gateway: Node, scope: Token) -> None:
+    """Nobody waits at the join in that scope."""
+    scope.workflow.open_joins.discard((scope.id, str(gateway.name)))
+    joins = scope.internal_data["joins"]
+    del joins[gateway.name]
+    if not joins:
+        del scope.internal_data["joins"]
+
+
 def join(gateway: Node, token: Token, arrived: list[int]) -> None:
     """The tokens that waited are gone, and this one goes on for all of them."""
     instance: Instance = token.workflow
@@ -149,8 +174,4 @@ def join(gateway: Node, token: Token, arrived: list[int]) -> None:
         instance.end_activity(other, canceled=False)
         # the one that goes on is still in the scope, so the scope cannot look done
         instance.leave(other)
-    instance.open_joins.discard((token.scope.id, str(gateway.name)))
-    joins = token.scope.internal_data["joins"]
-    del joins[gateway.name]
-    if not joins:
-        del token.scope.internal_data["joins"]
+    forget_join(gateway, token.scope)
