@@ -6,7 +6,7 @@ import pytest
 
 from mlc_service.engine import ExecutionFailed
 from mlc_service.engine import effects as fx
-from tests.unit.engine.driver import INSTANCE_ID, Driver, diagram, flow, flows
+from tests.unit.engine.driver import Driver, diagram, flow, flows
 
 SIGNALS = (
     '<bpmn:signal id="sig" name="model_changed"/><bpmn:signal id="dyn" name="done-${id}"/>'
@@ -303,5 +303,5 @@ def test_a_thrown_signal_carries_what_its_mapping_says() -> None:
         "</bpmn:extensionElements></bpmn:signalEventDefinition></bpmn:intermediateThrowEvent>" + flow("s", "t"), SIGNALS
     ), {"a": 1})  # fmt: skip
     assert [effect for effect in run.effects if isinstance(effect, fx.SignalThrown)] == [
-        fx.SignalThrown("model_changed", {"b": 1, "c": 2}, {INSTANCE_ID: 3})
+        fx.SignalThrown("model_changed", {"b": 1, "c": 2}, {})
     ]
