@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...language.errors import ExpressionError
@@ -85,7 +86,7 @@ class InclusiveGateway(Node):
             return
         arrived.pop()
         join(self, last, arrived)
-        last.complete_in_turn()
+        last.finish()
 
     def _is_awaited(self, token: Token, arrived: list[int]) -> bool:
         """Whether another token of the scope can still come here."""
@@ -115,12 +116,16 @@ class EventBasedGateway(Node):
 
     def _on_complete_hook(self, token: Token) -> None:
         instance = token.workflow
-        self.call_end_listeners(token)
+        self.conclude(token)
         instance.end_waits(token)
         # history has it as canceled, as Camunda's has: its work was to be left
         instance.end_activity(token, canceled=True)
 
-    def take_outgoing(self, token: Token) -> None:
+    def chosen_flows(self, token: Token) -> list[Flow]:  # noqa: ARG002
+        # the flow to the event is not taken, and its listeners are not called
+        return []
+
+    def take(self, token: Token, flows: Sequence[Flow]) -> None:  # noqa: ARG002
         instance, scope = token.workflow, token.scope
         chosen = token.internal_data["chosen"]
         event = instance.enter(instance.nodes[chosen], scope)

@@ -274,7 +274,9 @@ def test_an_instance_starts_where_its_trigger_is() -> None:
 def test_a_process_without_a_none_start_says_so_unless_it_has_one_start_only() -> None:
     one = '<bpmn:startEvent id="x">' + SIGNAL + "</bpmn:startEvent>"
     assert Driver(diagram(one, SIGNALS)).is_ended
-    source = diagram(one + '<bpmn:startEvent id="y">' + SIGNAL.replace('"sig"', '"dyn"') + "</bpmn:startEvent>", SIGNALS)
+    source = diagram(
+        one + '<bpmn:startEvent id="y">' + SIGNAL.replace('"sig"', '"dyn"') + "</bpmn:startEvent>", SIGNALS
+    )
     with pytest.raises(ExecutionFailed, match="no none start event"):
         Driver(source)
 
