@@ -12,10 +12,10 @@ ARGS ?=
 EXPRESSION_HOSTS = execution=mlc_service.engine.variables:ExecutionView \
 	task=mlc_service.engine.elements.task_view:TaskView
 
-.PHONY: help setup demo up test lint format bench tck docs lock clean
+.PHONY: help setup demo up test lint format bench tck conformance elements docs lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## .venv with exactly the locked packages; does nothing when that is already so
 	@scripts/setup.sh
@@ -53,6 +53,12 @@ docs: setup ## write the generated pages anew: docs/expressions.md, docs/decisio
 
 tck: setup ## score of the official DMN test kit beside the repository, against a floor
 	@$(BIN)/python -m benchmarks.tck
+
+conformance: setup ## Camunda's engine tests, from the kit beside the repository, with the job executor on and off
+	@$(BIN)/python -m benchmarks.conformance
+
+elements: setup ## the table of supported elements in processes/README.md, from what the tests have run
+	@$(BIN)/python -m benchmarks.elements
 
 lock: setup ## write requirements*.lock anew from pyproject.toml; UPGRADE=1 takes newer versions
 	@scripts/lock.sh $(if $(UPGRADE),--upgrade)

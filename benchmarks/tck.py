@@ -12,13 +12,9 @@ import argparse
 import fnmatch
 import importlib.util
 import json
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator
@@ -29,6 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from benchmarks.service import running_service
 from mlc_service.dmn import DecisionError, Model, read_model
 from mlc_service.dmn.feel import times
 from mlc_service.problems import InvalidResource
@@ -41,7 +38,6 @@ CAMUNDA_7_21 = 2745  # cases, published by the kit
 FLOOR_OVER_HTTP = {"compliance-level-2": 116, "compliance-level-3": 3225}
 FLOOR = {"compliance-level-2": 116, "compliance-level-3": 3275}
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
-_START_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,53 +155,11 @@ def cases(found: list[Answer]) -> tuple[int, int]:
 
 def over_http(kit: Path, report: Path) -> dict[str, tuple[int, int]]:
     """What the kit's runner finds right of a service started for it, by level: (cases right, cases it can ask for)."""
-    with tempfile.TemporaryDirectory(prefix="mlc-tck-") as folder:
-        port = _free_port()
-        log = Path(folder, "service.log")
-        mlc = Path(sys.executable).with_name("mlc")
-        command = [mlc, "up", "--no-auth", "--port", str(port), "--data", folder]
-        with log.open("wb") as out:
-            service = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out)
-        try:
-            base = f"http://127.0.0.1:{port}/mlc-service/rest"
-            _wait_for(base, service, log)
-            subprocess.run(
-                [
-                    sys.executable,
-                    kit / "run_tck.py",
-                    "--base",
-                    base,
-                    "--tck",
-                    kit / "TestCases",
-                    "--all",
-                    "--json",
-                    report,
-                ],
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
-        finally:
-            service.terminate()
-            service.wait(_START_SECONDS)
+    with running_service() as base:
+        command = [sys.executable, kit / "run_tck.py", "--base", base, "--tck", kit / "TestCases", "--all"]
+        subprocess.run([*command, "--json", report], check=True, stdout=subprocess.DEVNULL)
     totals = json.loads(report.read_text())["totals"]
     return {level: (found["cases passed"], found["cases"]) for level, found in totals.items()}
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-def _wait_for(base: str, service: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while time.monotonic() < until and service.poll() is None:
-        try:
-            urllib.request.urlopen(f"{base}/decision-definition/count", timeout=5).close()
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise SystemExit(f"the service did not start:\n{log.read_text()}")
 
 
 def main() -> int:

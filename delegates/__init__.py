@@ -3,7 +3,7 @@
 `CATALOGUE` is what the service offers to diagrams; a delegate that is not listed here does not exist.
 """
 
-from delegates import deployment, jobs, notifications, runtimes, snapshots, test_results, tickets
+from delegates import deployment, http_connector, jobs, notifications, runtimes, snapshots, test_results, tickets
 from mlc_service.delegate_api import Delegate
 
 CATALOGUE: tuple[Delegate, ...] = (
@@ -26,4 +26,5 @@ CATALOGUE: tuple[Delegate, ...] = (
     tickets.create_jira_job_notification,
     tickets.create_jira_model_notification,
     tickets.create_jira_simple_notification,
+    http_connector.http_connector,
 )

@@ -40,6 +40,9 @@ def deploy_files(files: Sequence[Path], url: str, name: str | None, login: tuple
         for definition in (deployed.get(kind) or {}).values():
             found = True
             yield f"{definition['key']} version {definition['version']}  ({definition['id']})"
+    for resource, problems in (deployed.get("warnings") or {}).items():
+        for problem in problems:
+            yield f"warning: {_place(resource, problem)}"
     if not found:
         yield f"nothing has changed: deployment {deployed['id']} of {deployed['deploymentTime']} stays"
 
@@ -52,9 +55,13 @@ def _refusal(address: str, answer: httpx2.Response) -> str:
     except ValueError:
         return f"{address} answered {answer.status_code}; is that the service's API path (…/mlc-service/rest)?"
     lines = [
-        f"{resource}:{problem['line']}:{problem['column']}: {problem['message']}"
-        + (f"  [{problem['mainElementId']}]" if problem.get("mainElementId") else "")
+        _place(resource, problem)
         for resource, report in (body.get("details") or {}).items()
         for problem in report["errors"]
     ]
     return "\n".join(lines) or str(body.get("message") or body)
+
+
+def _place(resource: str, problem: dict[str, Any]) -> str:
+    element = f"  [{problem['mainElementId']}]" if problem.get("mainElementId") else ""
+    return f"{resource}:{problem['line']}:{problem['column']}: {problem['message']}{element}"

@@ -178,7 +178,10 @@ class _Script:
         variables = {**self._absent, **scope.all_plain(), **own}
         try:
             with run.timed(STEPS_PER_SCRIPT):
-                return feel.to_feel(run.scripts.run(self._language, self._source, variables).result)
+                outcome = run.scripts.run(self._language, self._source, variables)
+                if outcome.error is not None:
+                    raise EvaluationFailed(f"the script threw the BPMN error {outcome.error.code!r}")
+                return feel.to_feel(outcome.result)
         except ScriptError as error:
             raise EvaluationFailed(error.message) from None
         except feel.EvaluationLimit as error:

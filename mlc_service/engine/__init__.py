@@ -4,10 +4,21 @@ Pure: no clock, no database, no network. Everything the rest of the service need
 """
 
 from .definition import Definition, StartTrigger, TimerSpec
-from .errors import BpmnErrorThrown, ExecutionFailed, HostFailed, InvalidModification, NotWaiting, StateUnreadable
+from .errors import (
+    BpmnErrorThrown,
+    ExecutionFailed,
+    HostFailed,
+    InvalidModification,
+    InvalidPlan,
+    NotMigratable,
+    NotWaiting,
+    StateUnreadable,
+)
 from .execution import ActivityInstance, Execution
 from .hierarchy import Caller, StoredInstance
 from .host import CalledElement, Callee, Host, ScriptResult
+from .migration import MigrationInstruction, PlanProblem, generate_plan, problems
+from .migration_step import Unfit
 from .modification import Instruction
 from .parse import parse_bpmn
 
@@ -24,11 +35,18 @@ __all__ = [
     "HostFailed",
     "Instruction",
     "InvalidModification",
+    "InvalidPlan",
+    "MigrationInstruction",
+    "NotMigratable",
     "NotWaiting",
+    "PlanProblem",
     "ScriptResult",
     "StartTrigger",
     "StateUnreadable",
     "StoredInstance",
     "TimerSpec",
+    "Unfit",
+    "generate_plan",
     "parse_bpmn",
+    "problems",
 ]

@@ -58,6 +58,28 @@ def drop(token: Token) -> None:
         _unsubscribe_all(token, record)
 
 
+def records(token: Token) -> list[Record]:
+    """What has completed inside the token and can be undone."""
+    kept: list[Record] = token.internal_data.get(_KEPT, [])
+    return kept
+
+
+def take(token: Token) -> list[Record]:
+    """As `records`, which the token does not know of any more."""
+    taken: list[Record] = token.internal_data.pop(_KEPT, [])
+    for record in taken:
+        _unsubscribe_all(token, record)
+    return taken
+
+
+def put(scope: Token, completed: list[Record]) -> None:
+    """These have completed inside the scope, and nothing else."""
+    if completed:
+        scope.internal_data[_KEPT] = completed
+    for record in completed:
+        _subscribe_all(scope, record, scope.id)
+
+
 def throw(thrower: Token, activity_id: str | None) -> bool:
     """The handlers of all that has completed in the thrower's scope have begun; False if there is nothing to undo.
 
@@ -151,6 +173,12 @@ def _subscribe(scope: Token, record: Record, scope_number: int) -> None:
     node = _node(scope.workflow, record)
     activity_id = node.name if "handler" in record else node.undone_by
     scope.workflow.effects.append(fx.Subscribed(record["n"], "compensate", None, scope_number, str(activity_id)))
+
+
+def _subscribe_all(scope: Token, record: Record, scope_number: int) -> None:
+    _subscribe(scope, record, scope_number)
+    for inner in record.get("inside", ()):
+        _subscribe_all(scope, inner, record["n"])
 
 
 def _unsubscribe_all(token: Token, record: Record) -> None:

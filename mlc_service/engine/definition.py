@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from ..problems import Problem
 from .elements.events import StartEvent
 from .elements.node import Node, ProcessRoot
 from .elements.triggers import ConditionTrigger
@@ -47,7 +46,6 @@ class Definition:
     nodes: Mapping[str, Node]
     candidate_starter_users: tuple[str, ...] = ()
     candidate_starter_groups: tuple[str, ...] = ()
-    warnings: tuple[Problem, ...] = field(default=())
 
     def start_node(self, activity_id: str | None) -> StartEvent:
         """The start event with that id, or the none start event. Raises ExecutionFailed if there is none.

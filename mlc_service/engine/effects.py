@@ -112,6 +112,13 @@ class JobDropped(NamedTuple):
     number: int
 
 
+class JobChanged(NamedTuple):
+    """The job has new values in these fields of `JobCreated`: `due`, `implementation`, `retry_cycle`."""
+
+    number: int
+    changes: dict[str, Any]
+
+
 class ExternalTaskCreated(NamedTuple):
     """Work waits for a worker outside, who fetches it by its topic."""
 
@@ -147,18 +154,55 @@ class Unsubscribed(NamedTuple):
     number: int
 
 
+class Resubscribed(NamedTuple):
+    """The subscription is for another name."""
+
+    number: int
+    event_name: str
+
+
 class SignalThrown(NamedTuple):
     """A signal goes out to everybody who waited for it when it was thrown, but for the thrower's own instance.
 
-    That one has received it already. `next_numbers` has, of each instance in the hands of the engine at that moment,
-    the next number: a subscription with that number or a higher one came too late, as did every instance of this
-    command that is not named. `is_async`: nobody has received it, and each receiver is to get it by a job of its own.
+    That one has received it already. `next_numbers` has the next number of each instance in the hands of the engine at
+    that moment: a subscription with that number or a higher one came too late. An instance that began in this command
+    and is not named did not wait for any signal then. `is_async`: nobody has received it, and each receiver is to get
+    it by a job of its own.
     """
 
     event_name: str
     variables: dict[str, Any]
     next_numbers: Mapping[str, int]
     is_async: bool = False
+
+
+class Migrated(NamedTuple):
+    """The instance follows another definition, and so does all that it has open.
+
+    What waits at an activity of `renamed` waits at the one of that name now. `scopes` are those that hold variables.
+    """
+
+    definition_id: str
+    renamed: Mapping[str, str]
+    scopes: tuple[int, ...]
+
+
+class ActivityMigrated(NamedTuple):
+    """The live activity instance is one of this activity of the definition that its instance follows now."""
+
+    number: int
+    activity_id: str
+    activity_name: str | None
+    activity_type: str
+    parent: int
+
+
+class TaskMigrated(NamedTuple):
+    """The open user task has the form of the activity that it belongs to now."""
+
+    number: int
+    form_key: str | None
+    form_ref: dict[str, Any] | None
 
 
 class InstanceEnded(NamedTuple):
@@ -179,10 +223,15 @@ Effect = (
     | TaskEnded
     | JobCreated
     | JobDropped
+    | JobChanged
     | ExternalTaskCreated
     | ExternalTaskEnded
     | Subscribed
     | Unsubscribed
+    | Resubscribed
     | SignalThrown
+    | Migrated
+    | ActivityMigrated
+    | TaskMigrated
     | InstanceEnded
 )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ..language.errors import ExpressionError, ScriptError, TimerError
 from .values import UnstorableValue
+
+if TYPE_CHECKING:
+    from .migration import PlanProblem
+    from .migration_step import Unfit
 
 
 class NotWaiting(LookupError):
@@ -47,6 +51,23 @@ class BpmnErrorThrown(Exception):
 
 class InvalidModification(ValueError):
     """What was asked of an instance cannot be done to it; the message says which part and why."""
+
+
+class InvalidPlan(ValueError):
+    """The plan takes no instance from the one definition to the other; `problems` are those of `migration.problems`."""
+
+    def __init__(self, problems: Sequence[PlanProblem]) -> None:
+        self.problems = problems
+        super().__init__("the migration plan is not valid: " + "; ".join(str(problem) for problem in problems))
+
+
+class NotMigratable(ValueError):
+    """The plan does not fit what is active in the instance; `unfit` names every activity and continuation."""
+
+    def __init__(self, instance_id: str, unfit: Sequence[Unfit]) -> None:
+        self.instance_id = instance_id
+        self.unfit = unfit
+        super().__init__(f"instance {instance_id} cannot be migrated: " + "; ".join(str(one) for one in unfit))
 
 
 class StateUnreadable(ValueError):

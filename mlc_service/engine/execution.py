@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from . import modification, throwing
+from . import migration_step, modification, throwing
 from . import state as stored_form
 from .definition import Definition
 from .effects import Effect
@@ -25,10 +25,11 @@ from .errors import BpmnErrorThrown, ExecutionFailed, NotWaiting
 from .hierarchy import Caller, Hierarchy, StoredInstance, attempt
 from .host import Host
 from .instance import Instance
+from .migration import MigrationInstruction
 from .modification import Instruction
 from .tokens import Token, Wait
 from .values import all_to_stored, to_stored
-from .variables import remove, visible, write_all, write_local
+from .variables import Names, remove, visible, write_all, write_local
 
 
 @dataclass(slots=True)
@@ -173,10 +174,14 @@ class Execution:
         number: int,
         variables: Mapping[str, Any] | None = None,
         local_variables: Mapping[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
-        """The worker has done the external task; its BPMN error definitions are looked at first."""
+        """The worker has done the external task; its BPMN error definitions are looked at first.
+
+        `facts` is what their expressions see as `externalTask`.
+        """
         wait = self._instance.answered(number, ("external",))
-        self._go_on(wait, lambda: wait.node.completed(wait, variables or {}, local_variables or {}))
+        self._go_on(wait, lambda: wait.node.completed(wait, facts or {}, variables or {}, local_variables or {}))
 
     def fail_external_task(
         self,
@@ -299,6 +304,24 @@ class Execution:
         instance.skips_listeners, instance.skips_mappings = skips_listeners, skips_mappings
         self._run("", lambda: modification.carry_out(instance, instructions))
 
+    def migrate(
+        self,
+        target: Definition,
+        target_id: str,
+        host: Host,
+        plan: Sequence[MigrationInstruction],
+        *,
+        skips_listeners: bool = False,
+        skips_mappings: bool = False,
+    ) -> None:
+        """The instance follows the target definition from now on; no token moves on because of that.
+
+        `host` is the target's. Raises InvalidPlan, NotMigratable.
+        """
+        instance = self._instance
+        instance.skips_listeners, instance.skips_mappings = skips_listeners, skips_mappings
+        self._run("", lambda: migration_step.carry_out(instance, target, target_id, host, plan))
+
     def cancel(self, *, skips_listeners: bool = False, skips_mappings: bool = False) -> None:
         """The instance is over before its end, with all it has called and all that called it, as in Camunda."""
         instance = self._instance
@@ -385,6 +408,10 @@ class Execution:
     def activity_tree(self) -> ActivityInstance:
         """What is active now, as Camunda's activity-instance tree; the root stands for the process instance."""
         return _tree(self._instance.task_tree)
+
+    def names(self, number: int) -> Mapping[str, Any]:
+        """What an expression at the activity instance can name. Raises NotWaiting."""
+        return Names(self._token(number))
 
     def node_of(self, number: int) -> Node:
         """The element that the activity instance is of. Raises NotWaiting."""

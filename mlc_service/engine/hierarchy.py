@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..language.errors import ExpressionError
 from . import state as stored_form
-from .errors import FAILURES, BpmnErrorThrown, failed
+from .errors import FAILURES, BpmnErrorThrown, ExecutionFailed, failed
 from .host import Host
 from .values import from_stored
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # a process that calls itself would go on for ever
 _DEEPEST_CALL = 100
+# and so would a loop that never waits: by then it has taken a few seconds and some hundred megabytes
+_MOST_STEPS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,19 @@ class Hierarchy:
 
     def _run(self) -> None:
         ready = self.ready
+        steps = 0
         while True:
             while ready:
                 token = ready.pop()
-                if not token.is_gone:
-                    attempt(token.run, token)
+                if token.is_gone:
+                    continue
+                steps += 1
+                if steps > _MOST_STEPS:
+                    raise ExecutionFailed(
+                        f"the process does not come to rest: {_MOST_STEPS} steps without a wait state",
+                        token.task_spec.name,
+                    )
+                attempt(token.run, token)
             for instance in list(self.instances.values()):
                 if instance.open_joins:
                     instance.look_at_joins()

@@ -19,6 +19,7 @@ from .hierarchy import Caller, Hierarchy
 from .host import Callee, Host
 from .tokens import Token, Wait
 from .variables import write_all, write_local
+from .waits import ConditionalWaits, SignalWaits
 
 if TYPE_CHECKING:
     from .definition import Definition
@@ -62,13 +63,15 @@ class Instance(BpmnWorkflow):
         self.data: dict[str, Any] = {}
         self.tasks: dict[int, Token] = {}
         self.waits: dict[int, Wait] = {}
-        self.signal_waits: dict[int, Wait] = {}
-        self.conditional_waits: dict[int, Wait] = {}
+        self.signal_waits = SignalWaits()
+        self.conditional_waits = ConditionalWaits()
         # what conditional events have yet to look at: scope, name, create | update | delete
         self.variable_events: list[tuple[Token, str, str]] = []
         # inclusive joins with tokens that wait: number of the scope, id of the gateway
         self.open_joins: set[tuple[int, str]] = set()
         self.last_activity: str | None = None
+        # the typed value that a multi-instance activity has last read as a collection, and what it was read as
+        self.last_collection: tuple[Any, Any] = (None, None)
         self.effects: list[fx.Effect] = []
         self.changed: set[int] = set()
         self.stored_scopes: set[int] = set()
@@ -125,9 +128,9 @@ class Instance(BpmnWorkflow):
         self.waits[wait.number] = wait
         wait.token.waits[wait.number] = wait
         if wait.kind == "signal":
-            self.signal_waits[wait.number] = wait
+            self.signal_waits.add(wait)
         elif wait.kind == "conditional":
-            self.conditional_waits[wait.number] = wait
+            self.conditional_waits.add(wait)
 
     def answered(self, number: int, kinds: tuple[str, ...]) -> Wait:
         """The wait of that number, if it is of one of the kinds; raises NotWaiting."""
@@ -149,8 +152,10 @@ class Instance(BpmnWorkflow):
         elif kind == "external":
             self.effects.append(fx.ExternalTaskEnded(number))
         elif kind not in _SILENT_KINDS:
-            self.signal_waits.pop(number, None)
-            self.conditional_waits.pop(number, None)
+            if kind == "signal":
+                self.signal_waits.remove(wait)
+            elif kind == "conditional":
+                self.conditional_waits.remove(wait)
             self.effects.append(fx.Unsubscribed(number))
 
     def end_waits(self, token: Token) -> None:
@@ -160,8 +165,8 @@ class Instance(BpmnWorkflow):
     def signal(self, event_name: str, variables: Mapping[str, Any]) -> None:
         """Whoever waits for the signal in this instance has received it."""
         # those who wait now; who begins to wait because of it comes too late
-        for wait in list(self.signal_waits.values()):
-            if wait.number in self.waits and wait.node.signal_name(wait) == event_name:
+        for wait in self.signal_waits.of(event_name):
+            if wait.number in self.waits:
                 wait.node.answer(wait, variables)
 
     def look_at_conditions(self, but: Token | None = None) -> None:
@@ -173,8 +178,8 @@ class Instance(BpmnWorkflow):
         """
         events, self.variable_events = self.variable_events, []
         for scope, name, event in events:
-            for wait in list(self.conditional_waits.values()):
-                if wait.number not in self.waits or wait.token is but or not wait.token.is_inside(scope):
+            for wait in self.conditional_waits.concerned(scope, name):
+                if wait.number not in self.waits or wait.token is but:
                     continue
                 trigger = wait.node.trigger
                 if trigger.concerns(name, event) and trigger.is_met(wait.token):
@@ -302,8 +307,8 @@ class Instance(BpmnWorkflow):
             self.end_waits(token)
             self.end_activity(token, canceled=True)
 
-    def replace(self, host: Token, node: Node, variables: Mapping[str, Any] | None = None) -> None:
-        """The host is cancelled and a token of `node` (its boundary event) has its place."""
+    def replace(self, host: Token, node: Node, variables: Mapping[str, Any] | None = None) -> Token:
+        """The host is cancelled and a token of `node` (its boundary event) has its place; answers that token."""
         if variables:
             write_all(host, variables)
         # the new one first: the scope must never look empty in between
@@ -311,6 +316,7 @@ class Instance(BpmnWorkflow):
         compensation.hand_on(host, successor)
         self.cancel_token(host)
         self.arrive([successor])
+        return successor
 
     def begin(self, variables: Mapping[str, Any], node: Node | None = None) -> None:
         """The new instance has its variables and stands at its start event."""
@@ -353,6 +359,13 @@ class Instance(BpmnWorkflow):
             if calling is not None:
                 calling.node.pass_out(calling, self)
                 calling.node.answer(calling, {})
+
+    def follow(self, definition: Definition, definition_id: str, host: Host) -> None:
+        """The instance is one of that definition; its tokens are yet to be given elements of it."""
+        self.definition, self.definition_id, self.host = definition, definition_id, host
+        self.nodes, self.root_node = definition.nodes, definition.root
+        self.spec = definition.root.process
+        self.task_tree.task_spec = definition.root
 
     # -- calling ----------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,9 @@
     token  = [number, element id, state, parent, is started, internal data or null, [wait, …]]
     wait   = [number, kind, element id, detail]
 
-as JSON, behind one byte that says how it is packed. Tokens stand in the order of their numbers; a parent is older
-than its children, so that order rebuilds the tree. The root (number 0) is stored for its waits and joins.
+as JSON, behind one byte that says how it is packed. Tokens stand in the order of their numbers, but behind their
+parents (a migration may have put a younger scope around a token), so that order rebuilds the tree. The root (number 0)
+is stored for its waits and joins.
 """
 
 from __future__ import annotations
@@ -39,13 +40,12 @@ _PACK_FROM_BYTES = 512
 def dump(instance: Instance) -> bytes:
     """The instance at rest; nothing may be ready."""
     tokens = []
-    for number in sorted(instance.tasks):
-        token = instance.tasks[number]
+    for token in _parents_first(instance):
         waits = [[wait.number, wait.kind, wait.node.name, wait.detail] for wait in token.waits.values()]
         parent = token.parent.id if token.parent is not None else None
         tokens.append(
             [
-                number,
+                token.id,
                 token.task_spec.name,
                 token._state,
                 parent,
@@ -58,6 +58,18 @@ def dump(instance: Instance) -> bytes:
     if len(raw) < _PACK_FROM_BYTES:
         return _PLAIN + raw
     return _ZSTD + zstd.compress(raw, 3)
+
+
+def _parents_first(instance: Instance) -> list[Token]:
+    placed: dict[int, Token] = {}
+    for number in sorted(instance.tasks):
+        token: Token | None = instance.tasks[number]
+        missing = []
+        while token is not None and token.id not in placed:
+            missing.append(token)
+            token = token.parent
+        placed.update((one.id, one) for one in reversed(missing))
+    return list(placed.values())
 
 
 def load(instance: Instance, stored: bytes) -> None:

@@ -7,6 +7,7 @@ itself and leaves. Every state change still goes through Spiff's `_set_state`, w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from SpiffWorkflow.task import Task
@@ -85,9 +86,27 @@ class Token(Task):
     def children(self) -> list[Token]:
         return list(self._children.values())
 
+    def each_child(self) -> Iterable[Token]:
+        """The children, oldest first; to be gone through while none comes or goes."""
+        return self._children.values()
+
     @property
     def has_children(self) -> bool:
         return bool(self._children)
+
+    @property
+    def child_count(self) -> int:
+        return len(self._children)
+
+    @property
+    def heading(self) -> Node:
+        """Where the token is, or where the flow that it is about to take leads."""
+        return self.task_spec if self.flow is None else self.flow.target
+
+    @property
+    def is_arriving(self) -> bool:
+        """Whether the token has yet to begin at its node: on its way there, or before an asynchronous continuation."""
+        return not self.is_started and all(wait.detail == "before" for wait in self.waits.values())
 
     def is_inside(self, scope: Token) -> bool:
         """Whether the scope is this token or encloses it."""
@@ -149,6 +168,12 @@ class Token(Task):
         """The element has done its work; the token goes on when its turn on the ready stack comes."""
         self.is_executed = True
         self.workflow.ready.append(self)
+
+    def move_to(self, scope: Token) -> None:
+        """The token is inside that scope, and in no other."""
+        self.scope._children.pop(self.id)
+        self._parent = scope
+        scope._children[self.id] = self
 
     def leave_tree(self) -> None:
         """The token is nobody's child and in no index any more."""

@@ -144,13 +144,14 @@ class Names(Mapping[str, Any]):
         return expression_value(found[1])
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and (
-            name in self._objects or name == _GROUPS or find(self._token, name) is not None
-        )
+        if not isinstance(name, str):
+            return False
+        known = name in self._token.data if self._is_local else find(self._token, name) is not None
+        return known or name in self._objects or name == _GROUPS
 
     def __iter__(self) -> Iterator[str]:
         yield from self._objects
-        yield from visible(self._token)
+        yield from self._token.data if self._is_local else visible(self._token)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -77,17 +77,16 @@ def record_expiries(unit: UnitOfWork, policy: RetryPolicy, now: datetime, *, all
 def open_incident(unit: UnitOfWork, job: JobRow, message: str, now: datetime) -> None:
     """The job has one open incident, with this message."""
     unit.incidents.resolve_job(job.id)
-    unit.incidents.insert(
-        [
-            IncidentRow(
-                id=new_id(now),
-                kind=FAILED_JOB,
-                instance_id=job.instance_id,
-                definition_id=job.definition_id,
-                activity_id=job.activity_id,
-                job_id=job.id,
-                message=message,
-                created=now,
-            )
-        ]
+    unit.incidents.open(
+        IncidentRow(
+            id=new_id(now),
+            kind=FAILED_JOB,
+            instance_id=job.instance_id,
+            definition_id=job.definition_id,
+            activity_id=job.activity_id,
+            job_id=job.id,
+            message=message,
+            created=now,
+            execution_id=job.execution_id,
+        )
     )

@@ -31,7 +31,7 @@ from mlc_service.language.juel_functions import FUNCTIONS
 from mlc_service.language.juel_hints import INSTEAD
 from mlc_service.language.juel_strings import STRING_METHODS
 from mlc_service.language.juel_xml import XmlAttribute, XmlElement, XPathQuery
-from mlc_service.language.page_texts import COERCIONS, COMPARED, DIFFERENCES, OPERATORS
+from mlc_service.language.page_texts import COERCIONS, COMPARED, DIFFERENCES, OPERATORS, SCRIPT_ERRORS, SCRIPT_THROWS
 
 _TIMERS: tuple[tuple[timers.TimerKind, str], ...] = (
     ("date", "2026-12-01T09:00:00Z"),
@@ -253,8 +253,8 @@ def _timers() -> list[str]:
     return [
         "## Timers",
         "",
-        "The text of a timer may be an expression; what it gives is read as ISO 8601, or is a date. As seen from "
-        f"{now:%Y-%m-%d %H:%M} UTC; a text without zone is UTC.",
+        "The text of a timer may be an expression; what it gives is read as ISO 8601, or is a date; a cycle may be a "
+        f"cron expression too. As seen from {now:%Y-%m-%d %H:%M} UTC; a text without zone is UTC.",
         "",
         *_table(("kind", "text", "first due", "again"), rows),
     ]
@@ -270,8 +270,12 @@ def _scripts() -> list[str]:
         f"`scriptFormat` may be {_properties(known)}. A script has {seconds:g} s and {memory // 2**20} MiB unless its",
         "language says otherwise, reads variables by name, writes them with `execution.setVariable`, and has no "
         "files and no",
-        f"network. `execution` also tells {_properties(scripts.FACTS)}.",
+        f"network. `execution` also tells {_properties(scripts.FACTS)};",
+        "`execution.getProcessInstance()` reads and writes the same variables by the same rules.",
         "",
+        *SCRIPT_ERRORS,
+        "",
+        *_table(("language", "a BPMN error with code and message"), SCRIPT_THROWS),
     ]
 
 

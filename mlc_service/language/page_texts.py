@@ -74,3 +74,27 @@ COMPARED = (
     "whole number, both Long; either side a Boolean (`==` only), both Boolean; either side a text, both text; dates"
     " by time. A text that does not become the wanted kind is an error: `n == 'abc'` fails if `n` is a number."
 )
+SCRIPT_ERRORS = (
+    "A script throws a BPMN error by Camunda's `BpmnError`. What it wrote until then stays written, and it has no",
+    "result. The message may be left out; without a code, the script has failed. A script that catches its error goes",
+    "on. In a decision table, where nothing can catch it, a BPMN error is a failure.",
+)
+SCRIPT_THROWS = (
+    (
+        "`groovy`",
+        "`throw new org.camunda.bpm.engine.delegate.BpmnError('code', 'message')`, also after an import, and as the "
+        "cause of another exception",
+    ),
+    (
+        "`javascript`",
+        "`throw new BpmnError('code', 'message')`, also by Java's name, by `Packages.…` and by `Java.type('…')`; "
+        "caught, it has `errorCode` and `message`",
+    ),
+    (
+        "`python`",
+        "`raise BpmnError('code', 'message')`, also after `from org.camunda.bpm.engine.delegate import BpmnError`; "
+        "caught, `str(error)` tells both",
+    ),
+    ("`python-full`", "as in `python`; caught, it has `code` and `message`"),
+    ("`juel`, `feel`", "cannot throw"),
+)

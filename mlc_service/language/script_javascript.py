@@ -16,10 +16,18 @@ import orjson
 import quickjs
 
 from mlc_service.language.errors import ScriptError
-from mlc_service.language.script_outcome import FACTS, ScriptLimits, ScriptOutcome, outcome
+from mlc_service.language.script_outcome import (
+    DELEGATE_PACKAGE,
+    FACTS,
+    NO_ERROR_CODE,
+    ScriptLimits,
+    ScriptOutcome,
+    outcome,
+    thrown_error,
+)
 
 _STACK_BYTES = 256 * 1024  # threads of a pool may have small stacks
-_AT_LINE = re.compile(r"<input>:(\d+):\d+")
+_AT_LINE = re.compile(r"(?<!BpmnError \()<input>:(\d+):\d+")  # the class is ours, not the author's
 
 # Variables are properties of the global object, so a bare name reads them. setVariable refreshes the bare name unless
 # the script has given it a value of its own: Camunda's bindings look through to the scope in the same way.
@@ -56,6 +64,7 @@ delete written[name];
 removed[name] = true;
 if (name in shown && own(top, name) && is(top[name], shown[name])) delete top[name];
 }""",
+    "getProcessInstance": "function () { return execution; }",
 }
 _FACTS = """const facts = JSON.parse(factsText);
 for (const fact in facts) {
@@ -65,6 +74,60 @@ execution['get' + fact[0].toUpperCase() + fact.slice(1)] = function () { return 
 """
 _END = """return function (result) {
 return write({ result: typeof result === 'function' ? null : result, written: written, removed: removed });
+};
+};
+})()"""
+# A script that names BpmnError is evaluated in here, so that what it throws can be told apart; any other error goes on.
+_BPMN_ERROR = f"""const evaluate = eval, begins = Error.captureStackTrace;
+let told;
+top.BpmnError = class BpmnError extends Error {{
+#code; #message;
+constructor(code, message) {{
+message = message === undefined || message === null ? '' : '' + message;
+super(message);
+if (typeof code !== 'string' || code === '') {{
+const refusal = new TypeError({NO_ERROR_CODE!r});
+begins(refusal, new.target);
+throw refusal;
+}}
+this.#code = code;
+this.#message = message;
+}}
+get name() {{ return 'BpmnError'; }}
+get errorCode() {{ return this.#code; }}
+getErrorCode() {{ return this.#code; }}
+getMessage() {{ return this.#message || null; }}
+static {{
+told = function (error) {{
+if (typeof error !== 'object' || error === null || !(#code in error)) return undefined;
+return {{ code: error.#code, message: error.#message }};
+}};
+}}
+}};
+"""
+# the class by Java's names, where no variable is called so
+_BPMN_ERROR_IN_JAVA = f"""const engine = {{ delegate: {{ BpmnError: top.BpmnError }} }};
+const org = {{ camunda: {{ bpm: {{ engine: engine }} }} }};
+const known = {{ '{DELEGATE_PACKAGE}.BpmnError': top.BpmnError }};
+const type = function (name) {{
+if (own(known, name)) return known[name];
+const refusal = new TypeError('scripts have no Java class ' + name);
+begins(refusal, type);
+throw refusal;
+}};
+const named = {{ org: org, Packages: {{ org: org }}, Java: {{ type: type }} }};
+for (const name in named) if (!own(top, name)) top[name] = named[name];
+"""
+_END_THROWING = """return function (source) {
+let result, thrown;
+try {
+result = evaluate(source);
+} catch (error) {
+thrown = told(error);
+if (thrown === undefined) throw error;
+}
+if (typeof result === 'function' || typeof result === 'bigint') result = null;
+return write({ result: result, written: written, removed: removed, thrown: thrown });
 };
 };
 })()"""
@@ -78,13 +141,20 @@ def _harness(source: str) -> str:
     everything = _ROUNDABOUT.search(source) is not None
     methods = {name: text for name, text in _METHODS.items() if everything or name in source}
     writes = "setVariable" in methods or "removeVariable" in methods
-    parts = [_BEGIN, _SHOWN_AGAIN if writes else _SHOWN_ONCE]
+    throws = _throws(source)
+    parts = [_BEGIN, _BPMN_ERROR if throws else "", _SHOWN_AGAIN if writes else _SHOWN_ONCE]
+    if throws and (DELEGATE_PACKAGE in source or "Java" in source):
+        parts.append(_BPMN_ERROR_IN_JAVA)
     if everything or "execution" in source:
         parts.append("const execution = {" + ",\n".join(f"{name}: {text}" for name, text in methods.items()) + "};\n")
         if _named_facts(source):
             parts.append(_FACTS)
         parts.append("top.execution = Object.freeze(execution);\n")
-    return "".join([*parts, _END])
+    return "".join([*parts, _END_THROWING if throws else _END])
+
+
+def _throws(source: str) -> bool:
+    return "BpmnError" in source
 
 
 def _named_facts(source: str) -> list[str]:
@@ -140,7 +210,7 @@ def _run_once(source: str, variables: str, facts: str, seconds: float, memory_by
     try:
         context = _context(seconds, memory_bytes)
         finish = context.eval(_harness(source))(variables, facts)
-        return str(finish(_value_of(context, source)))
+        return str(finish(source if _throws(source) else _value_of(context, source)))
     except quickjs.StackOverflow:
         raise ScriptError("the script calls itself too deeply") from None
     except quickjs.JSException as error:
@@ -180,6 +250,8 @@ def _json(value: Any) -> str:
 def _outcome(text: str) -> ScriptOutcome:
     try:
         answer = orjson.loads(text)
-        return outcome(answer.get("result"), answer["written"], list(answer["removed"]))
+        thrown = answer.get("thrown")
+        error = None if thrown is None else thrown_error(thrown["code"], thrown["message"])
+        return outcome(answer.get("result"), answer["written"], list(answer["removed"]), error)
     except (ValueError, KeyError, AttributeError, TypeError):
         raise ScriptError("the script's result cannot be read") from None

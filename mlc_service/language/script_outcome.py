@@ -22,13 +22,16 @@ FACTS = (
     "activityInstanceId",
     "tenantId",
 )
+# the package that Camunda's scripts have BpmnError from, and what every language says to one without a code
+DELEGATE_PACKAGE = "org.camunda.bpm.engine.delegate"
+NO_ERROR_CODE = "the error code of a BpmnError must be a text that is not empty"
 _DEEPEST = 100
 _SMALL = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class ThrownError:
-    """A BPMN error that a script threw."""
+    """A BPMN error that a script threw; the code is never empty."""
 
     code: str
     message: str | None = None
@@ -36,7 +39,10 @@ class ThrownError:
 
 @dataclass(frozen=True, slots=True)
 class ScriptOutcome:
-    """What a script came to: its last value, the variables it set and removed, the BPMN error it threw."""
+    """What a script came to: its last value, the variables it set and those it removed.
+
+    With `error`, the script threw a BPMN error: there is no result, and what it wrote until then stays written.
+    """
 
     result: Any = None
     written: dict[str, Any] = field(default_factory=dict)
@@ -130,7 +136,16 @@ def _key(key: Any) -> str:
     raise NotStorable(f"a key of type {type(key).__name__} cannot be stored")
 
 
-def outcome(result: Any, written: Mapping[str, Any], removed: list[str]) -> ScriptOutcome:
+def thrown_error(code: Any, message: Any) -> ThrownError:
+    """The BPMN error as a script threw it. Raises ScriptError if it has no code."""
+    if not isinstance(code, str) or not code:
+        raise ScriptError(NO_ERROR_CODE)
+    return ThrownError(code, message if isinstance(message, str) and message else None)
+
+
+def outcome(
+    result: Any, written: Mapping[str, Any], removed: list[str], error: ThrownError | None = None
+) -> ScriptOutcome:
     """The outcome in plain JSON. Raises ScriptError for a variable that cannot be stored.
 
     A result that cannot be (a function, a match object) is None: many scripts end in a statement whose value
@@ -140,15 +155,15 @@ def outcome(result: Any, written: Mapping[str, Any], removed: list[str]) -> Scri
     for name, value in written.items():
         try:
             stored[name] = storable(value)
-        except NotStorable as error:
-            raise ScriptError(f"variable '{name}': {error}") from None
+        except NotStorable as wrong:
+            raise ScriptError(f"variable '{name}': {wrong}") from None
     try:
         plain_result = storable(result)
-    except TooLarge as error:
-        raise ScriptError(f"the script's result: {error}") from None
+    except TooLarge as wrong:
+        raise ScriptError(f"the script's result: {wrong}") from None
     except NotStorable:
         plain_result = None
-    return ScriptOutcome(plain_result, stored, removed)
+    return ScriptOutcome(plain_result, stored, removed, error)
 
 
 class Journal:
@@ -161,6 +176,7 @@ class Journal:
         "hasVariable": "has",
         "getVariables": "all",
         "variables": "all_now",
+        "getProcessInstance": "itself",
         **{fact: f"fact_{fact}" for fact in FACTS},
     }
 
@@ -195,6 +211,9 @@ class Journal:
     @property
     def all_now(self) -> dict[str, Any]:
         return self.all()
+
+    def itself(self) -> Journal:
+        return self
 
 
 def _fact(name: str) -> property:

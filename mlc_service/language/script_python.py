@@ -19,8 +19,9 @@ import orjson
 import pydantic_monty as monty
 
 from mlc_service.language.errors import ScriptError
-from mlc_service.language.script_outcome import FACTS, ScriptLimits, ScriptOutcome, outcome
+from mlc_service.language.script_outcome import FACTS, ScriptLimits, ScriptOutcome, ThrownError, outcome
 from mlc_service.language.script_python_host import start_host
+from mlc_service.language.script_python_throw import BEFORE, LEFT_BEHIND, STAND_IN, Edit, edited, throwing, thrown
 from mlc_service.language.script_quick import QuickScript, quick
 from mlc_service.language.script_quick_values import Unfit
 from mlc_service.language.script_workers import NoWorker, WorkerFailed, WorkerPool, outcome_of, request_line
@@ -42,6 +43,7 @@ _METHODS = {
         _mlc_variables.pop(name, None)
         _mlc_written.pop(name, None)
         if name not in _mlc_removed: _mlc_removed.append(name)""",
+    "getProcessInstance": "def getProcessInstance(self): return self",
 }
 _UNKNOWN_SYNTAX: tuple[tuple[type[ast.AST], str], ...] = (
     (ast.Yield, "yield"),
@@ -62,6 +64,7 @@ class _Prepared:
     lines_before: int
     bare_names: frozenset[str] | None  # None: any, the script evaluates text of its own
     uses_execution: bool
+    throws: bool
     quick: QuickScript | None
 
 
@@ -111,21 +114,17 @@ class PythonScripts:
         )
         try:
             with self._workers().checkout(limits=monty_limits, os_policy={"sleep": "zero"}) as session:
-                answer = session.feed_run(
-                    prepared.code,
-                    inputs=_inputs(prepared, variables, facts),
-                    print_callback=monty.CollectString(max_bytes=_PRINTED_BYTES),
-                )
-        except monty.MontyCrashedError as error:
-            reason = "ran too long" if error.timed_out else "broke its interpreter"
+                answer, error = _feed(session, prepared, _inputs(prepared, variables, facts))
+        except monty.MontyCrashedError as crash:
+            reason = "ran too long" if crash.timed_out else "broke its interpreter"
             raise ScriptError(f"the script {reason} and was stopped") from None
-        except monty.MontyError as error:
-            raise ScriptError(str(error), _line(error, prepared.lines_before)) from None
-        except (TypeError, ValueError, RecursionError, OverflowError) as error:
-            raise ScriptError(f"a variable cannot be given to a script: {error}") from None
+        except monty.MontyError as wrong:
+            raise ScriptError(str(wrong), _line(wrong, prepared.lines_before)) from None
+        except (TypeError, ValueError, RecursionError, OverflowError) as wrong:
+            raise ScriptError(f"a variable cannot be given to a script: {wrong}") from None
         match answer:
             case [result, dict() as written, list() as removed]:
-                return outcome(result, {str(name): value for name, value in written.items()}, removed)
+                return outcome(result, {str(name): value for name, value in written.items()}, removed, error)
         raise ScriptError("the script overwrote the journal of its variables")
 
     def _run_in_host(
@@ -213,16 +212,26 @@ def _parse(source: str) -> ast.Module:
 @lru_cache(maxsize=1024)
 def _prepare(source: str) -> _Prepared:
     """The script with its surroundings. Raises ScriptError, which is not cached."""
+    # as Python itself reads a source
+    source = source.replace("\r\n", "\n").replace("\r", "\n")
     tree = _parse(source)
+    throw = throwing(tree, source)
     names = frozenset(_names(tree))
     uses_execution = "execution" in names
     evaluates = bool(names & {"eval", "exec"})
     before = "_mlc_result, _mlc_written, _mlc_removed = None, {}, []\n"
     if uses_execution or evaluates:
         before += _execution_class(source)
-    code = before + _with_result(source, tree) + "\n[_mlc_result, _mlc_written, _mlc_removed]"
+    if throw is not None:
+        before += BEFORE
+    code = before + edited(source, [*_result_kept(tree), *(throw or ())])
     return _Prepared(
-        code, before.count("\n"), None if evaluates else names, uses_execution or evaluates, quick(tree, source)
+        code + "\n[_mlc_result, _mlc_written, _mlc_removed]",
+        before.count("\n"),
+        None if evaluates else names,
+        uses_execution or evaluates,
+        throw is not None,
+        quick(tree, source),
     )
 
 
@@ -248,18 +257,28 @@ def _execution_class(source: str) -> str:
     return f"class _MlcExecution:\n{lines}execution = _MlcExecution()\n{facts}"
 
 
-def _with_result(source: str, tree: ast.Module) -> str:
-    """The source with its last statement's value kept, if that is an expression; no line moves."""
+def _result_kept(tree: ast.Module) -> Iterator[Edit]:
+    """The last statement's value is the result, if that is an expression."""
     last = tree.body[-1] if tree.body else None
-    if not isinstance(last, ast.Expr):
-        return source
-    lines = source.split("\n")
-    line, encoded = last.lineno - 1, last.col_offset
-    if "\r" in source or "\f" in source or line >= len(lines):
-        return f"{source}\n"
-    raw = lines[line].encode()
-    lines[line] = (raw[:encoded] + b"_mlc_result = " + raw[encoded:]).decode()
-    return "\n".join(lines)
+    if isinstance(last, ast.Expr):
+        yield Edit(last.lineno - 1, last.col_offset, last.col_offset, "_mlc_result = ")
+
+
+def _feed(session: monty.MontySession, prepared: _Prepared, inputs: dict[str, Any]) -> tuple[Any, ThrownError | None]:
+    """The result and the journal; or the BPMN error that the script threw, and the journal up to there."""
+    printed = monty.CollectString(max_bytes=_PRINTED_BYTES)
+    try:
+        return session.feed_run(prepared.code, inputs=inputs, print_callback=printed), None
+    except monty.MontyRuntimeError as error:
+        wrong = error.exception()
+        if not prepared.throws or not isinstance(wrong, STAND_IN):
+            raise
+        match session.feed_run(LEFT_BEHIND):
+            case [table, written, removed]:
+                found = thrown(table, str(wrong))
+                if found is not None:
+                    return [None, written, removed], found
+        raise
 
 
 def _inputs(prepared: _Prepared, variables: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:

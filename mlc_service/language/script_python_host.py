@@ -47,7 +47,8 @@ def main() -> None:
         limits = ScriptLimits(request["seconds"], request["memory"])
         try:
             done = scripts.run_in_sandbox(request["source"], request["variables"], request["facts"], limits)
-            answer = orjson.dumps({"result": done.result, "written": done.written, "removed": done.removed})
+            thrown = {} if done.error is None else {"thrown": done.error}
+            answer = orjson.dumps({"result": done.result, "written": done.written, "removed": done.removed, **thrown})
         except ScriptError as error:
             answer = orjson.dumps({"error": {"message": error.message, "line": error.line}})
         except (TypeError, ValueError) as error:

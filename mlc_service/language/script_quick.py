@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mlc_service.language.script_outcome import Journal, NotStorable, ScriptOutcome, storable
+from mlc_service.language.script_outcome import Journal, NotStorable, ScriptOutcome, ThrownError, storable
 from mlc_service.language.script_quick_values import (
     ARITHMETIC,
     COMPARISONS,
@@ -47,7 +47,16 @@ class _Run:
         self.journal = Journal(variables, _NO_FACTS)
 
 
+class _Thrown(Exception):
+    """The script threw a BPMN error."""
+
+    def __init__(self, error: ThrownError) -> None:
+        self.error = error
+
+
 _NO_FACTS: Mapping[str, Any] = {}
+# names that no variable has in the sandbox either
+_GIVEN = ("execution", "BpmnError")
 _Value = Callable[[_Run], Any]
 _Step = Callable[[_Run], None]
 
@@ -62,13 +71,17 @@ class QuickScript:
     def run(self, variables: Mapping[str, Any]) -> ScriptOutcome:
         """The outcome; raises Unfit, and has had no effect, if the sandbox has to run it."""
         run = _Run(variables)
+        error: ThrownError | None = None
+        result: Any = None
         try:
             for step in self._steps:
                 step(run)
             result = storable(self._result(run), _BUDGET) if self._result is not None else None
+        except _Thrown as thrown:
+            error = thrown.error
         except (Unfit, NotStorable, LookupError, ArithmeticError, TypeError, ValueError, RecursionError):
             raise Unfit from None
-        return ScriptOutcome(result, run.journal.written, run.journal.removed)
+        return ScriptOutcome(result, run.journal.written, run.journal.removed, error)
 
 
 def quick(tree: ast.Module, source: str) -> QuickScript | None:
@@ -99,11 +112,26 @@ def _step(node: ast.stmt) -> _Step:
             return _assignment(name, _arithmetic(kind, _name(name), _value(expression), scalars_only=True))
         case ast.If():
             return _branch(node)
+        case ast.Raise(exc=ast.Call(func=ast.Name(id="BpmnError"), args=arguments, keywords=[]), cause=None):
+            return _throw([_value(argument) for argument in arguments])
     raise Unfit
 
 
+def _throw(arguments: list[_Value]) -> _Step:
+    if len(arguments) not in (1, 2):
+        raise Unfit
+
+    def throw(run: _Run) -> None:
+        code, message = [*(argument(run) for argument in arguments), None][:2]
+        if type(code) is not str or not code or type(message) not in (str, type(None)):
+            raise Unfit
+        raise _Thrown(ThrownError(code, message or None))
+
+    return throw
+
+
 def _assignment(name: str, work_out: _Value) -> _Step:
-    if name == "execution" or name in FUNCTIONS or name.startswith("_"):
+    if name in _GIVEN or name in FUNCTIONS or name.startswith("_"):
         raise Unfit
 
     def assign(run: _Run) -> None:
@@ -157,7 +185,7 @@ def _value(node: ast.expr) -> _Value:
 
 
 def _name(name: str) -> _Value:
-    if name == "execution" or name.startswith("_"):
+    if name in _GIVEN or name.startswith("_"):
         raise Unfit
 
     def read(run: _Run) -> Any:

@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from mlc_service.language.errors import ScriptError
-from mlc_service.language.script_outcome import ScriptOutcome, outcome
+from mlc_service.language.script_outcome import ScriptOutcome, outcome, thrown_error
 
 _CHUNK = 1 << 16
 _WATCH_SECONDS = 0.05
@@ -197,6 +197,8 @@ def outcome_of(answer: Any) -> ScriptOutcome:
     match answer:
         case {"error": {"message": str(message), "line": int(line)}}:
             raise ScriptError(message, line)
+        case {"thrown": {"code": code, "message": message}, "written": dict(written), "removed": list(removed)}:
+            return outcome(None, written, [str(name) for name in removed], thrown_error(code, message))
         case {"result": result, "written": dict(written), "removed": list(removed)}:
             return outcome(result, written, [str(name) for name in removed])
     raise ScriptError("the script's result cannot be read")

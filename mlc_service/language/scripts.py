@@ -2,7 +2,8 @@
 
 A script reads variables as bare names or through `execution.getVariable`, and changes them only through
 `execution.setVariable` and `execution.removeVariable`; its own assignments stay its own, as in Camunda 7 with
-autoStoreScriptVariables off. A run touches nothing outside itself, so it can be repeated or thrown away.
+autoStoreScriptVariables off. A run touches nothing outside itself, so it can be repeated or thrown away. A script may
+also throw a BPMN error, by Camunda's BpmnError; that is an outcome, not a failure.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from mlc_service.language import juel, script_full_python, script_javascript, sc
 from mlc_service.language.errors import ExpressionError, ScriptError
 from mlc_service.language.groovy_toolchain import GroovySettings
 from mlc_service.language.script_groovy import GroovyScripts
-from mlc_service.language.script_outcome import FACTS, Journal, ScriptLimits, ScriptOutcome, outcome
+from mlc_service.language.script_outcome import FACTS, Journal, ScriptLimits, ScriptOutcome, ThrownError, outcome
 from mlc_service.language.walls import SandboxKind
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ScriptLanguages",
     "ScriptOutcome",
     "ScriptRunner",
+    "ThrownError",
     "check",
     "supported",
     "why_unsupported",

@@ -35,6 +35,7 @@ class Outbox:
             definition_id=None,
             definition_key=None,
             activity_id=None,
+            activity=None,
             kind=kind,
             payload=dict(payload),
             priority=0,

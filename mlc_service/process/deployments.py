@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -47,12 +47,16 @@ class Deploy:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What came of a deployment; `is_new` is False if the filter found an existing one."""
+    """What came of a deployment; `is_new` is False if the filter found an existing one.
+
+    `warnings` are by file: what runs but looks wrong.
+    """
 
     deployment: DeploymentRow
     is_new: bool
     processes: tuple[ProcessDefinitionRow, ...] = ()
     decisions: tuple[DecisionDefinitionRow, ...] = ()
+    warnings: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
 
 
 def deploy(unit: UnitOfWork, around: Surroundings, command: Deploy) -> Deployed:
@@ -74,8 +78,11 @@ def deploy(unit: UnitOfWork, around: Surroundings, command: Deploy) -> Deployed:
             if command.changed_only:
                 files = changed
 
+    warnings: dict[str, list[Problem]] = {}
+
     def processes_of(content: bytes, name: str) -> list[Definition]:
-        return parse_bpmn(content, name, around.known_delegates, files.get, around.scripts)
+        warn = warnings.setdefault(name, []).append
+        return parse_bpmn(content, name, around.known_delegates, files.get, around.scripts, warn)
 
     processes = _read(files, _BPMN, processes_of, "process")
 
@@ -96,6 +103,7 @@ def deploy(unit: UnitOfWork, around: Surroundings, command: Deploy) -> Deployed:
             _add_process(unit, around, deployment, name, definition, now) for name, definition in processes
         ),
         decisions=tuple(_add_decision(unit, deployment, name, decision, now) for name, decision in decisions),
+        warnings={name: found for name, found in warnings.items() if found},
     )
 
 

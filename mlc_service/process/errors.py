@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
 from mlc_service.store.errors import IllegalMove, NotFound
+
+# what is done to many instances at once
+Deed = Literal["migrated", "modified", "restarted"]
 
 
 class NoResources(ValueError):
@@ -93,6 +98,74 @@ class NotSubscribed(Exception):
         super().__init__(f"execution {execution_id} does not wait for {kind} {event_name or ''}".rstrip())
 
 
+class FormRefused(ValueError):
+    """A generated form cannot be shown, or does not take what was submitted; each message names its field."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        self.messages = list(messages)
+        super().__init__(" ".join(self.messages))
+
+
+class NoForm(LookupError):
+    """There is no file with the form that was asked for; the message says why."""
+
+
+class NotCaught(Exception):
+    """Nobody catches what a task has thrown; `kind` is escalation."""
+
+    def __init__(self, kind: str, code: str, task_id: str) -> None:
+        self.kind = kind
+        self.code = code
+        self.task_id = task_id
+        super().__init__(f"nobody catches the {kind} {code!r} of task {task_id}")
+
+
+class NotResolvable(Exception):
+    """The incident is over when what caused it is; nobody can close it by hand."""
+
+    def __init__(self, incident_id: str, kind: str) -> None:
+        self.incident_id = incident_id
+        self.kind = kind
+        super().__init__(f"incident {incident_id} of type {kind} cannot be closed by hand")
+
+
+class UnknownPlanEnd(LookupError):
+    """A migration plan names a definition that does not exist, as its `role`: source or target."""
+
+    def __init__(self, role: Literal["source", "target"], id: str) -> None:
+        self.role = role
+        self.id = id
+        super().__init__(f"{role} process definition {id} does not exist")
+
+
+class NoSuchInstance(LookupError):
+    """An instance that was to be migrated, modified or restarted (`deed`) among others is not there."""
+
+    def __init__(self, deed: Deed, instance_id: str) -> None:
+        self.deed = deed
+        self.instance_id = instance_id
+        super().__init__(f"instance {instance_id} cannot be {deed}: it does not exist")
+
+
+class OtherDefinition(Exception):
+    """An instance that was to be migrated, modified or restarted (`deed`) among others is of another definition."""
+
+    def __init__(self, deed: Deed, instance_id: str, definition_id: str, wanted: str) -> None:
+        self.deed = deed
+        self.instance_id = instance_id
+        self.definition_id = definition_id
+        self.wanted = wanted
+        super().__init__(f"instance {instance_id} cannot be {deed}: it is of {definition_id}, not of {wanted}")
+
+
+class StillRunning(Exception):
+    """Only an instance that has ended can be restarted."""
+
+    def __init__(self, instance_id: str) -> None:
+        self.instance_id = instance_id
+        super().__init__(f"instance {instance_id} cannot be restarted: it has not ended")
+
+
 class SignalStorm(RuntimeError):
     """Signals kept causing signals within one command; none of it was kept."""
 
@@ -105,13 +178,21 @@ __all__ = [
     "AlreadyClaimed",
     "DefinitionNotFound",
     "DeploymentInUse",
+    "FormRefused",
     "IllegalMove",
     "LockExpired",
     "LockedByAnother",
     "MismatchingCorrelation",
+    "NoForm",
     "NoResources",
+    "NoSuchInstance",
+    "NotCaught",
     "NotFound",
+    "NotResolvable",
     "NotSubscribed",
+    "OtherDefinition",
     "SignalStorm",
+    "StillRunning",
     "Suspended",
+    "UnknownPlanEnd",
 ]

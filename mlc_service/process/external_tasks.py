@@ -113,7 +113,7 @@ def complete_external_task(
     """
 
     def complete(execution: Execution, task: ExternalTaskRow) -> None:
-        execution.complete_external_task(_number(task), variables or {}, local_variables or {})
+        execution.complete_external_task(_number(task), variables, local_variables, _facts(task))
 
     step = Step(unit, around, user)
     _report(step, id, worker, "complete", complete)
@@ -277,20 +277,19 @@ def _mind_incident(unit: UnitOfWork, task: ExternalTaskRow, retries: int, messag
     """An incident is open if the task has just lost its last try, and none if it has been given one."""
     had_some = task.retries is None or task.retries > 0
     if had_some and retries == 0:
-        unit.incidents.insert(
-            [
-                IncidentRow(
-                    id=new_id(now),
-                    kind=FAILED_EXTERNAL_TASK,
-                    instance_id=task.instance_id,
-                    definition_id=task.definition_id,
-                    activity_id=task.activity_id,
-                    job_id=None,
-                    message=message,
-                    created=now,
-                    external_task_id=task.id,
-                )
-            ]
+        unit.incidents.open(
+            IncidentRow(
+                id=new_id(now),
+                kind=FAILED_EXTERNAL_TASK,
+                instance_id=task.instance_id,
+                definition_id=task.definition_id,
+                activity_id=task.activity_id,
+                job_id=None,
+                message=message,
+                created=now,
+                external_task_id=task.id,
+                execution_id=derived_id(task.instance_id, task.activity),
+            )
         )
     elif not had_some and retries > 0:
         unit.incidents.resolve_external_task(task.id)

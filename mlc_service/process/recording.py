@@ -17,6 +17,7 @@ from mlc_service.engine.ids import derived_id, number_of
 from mlc_service.engine.values import to_stored
 from mlc_service.jobs.failures import RetryPolicy
 from mlc_service.jobs.work import Lease
+from mlc_service.store.history import MigratedActivity
 from mlc_service.store.rows import (
     CandidateRow,
     ExternalTaskRow,
@@ -130,6 +131,11 @@ class _Changes:
         self.external_tasks: dict[int, ExternalTaskRow] = {}
         self.ended_external_tasks: list[str] = []
         self.changed_tasks: list[tuple[str, dict[str, Any]]] = []
+        self.changed_jobs: list[tuple[str, dict[str, Any]]] = []
+        self.renamed_subscriptions: list[tuple[str, str]] = []
+        self.migrated: fx.Migrated | None = None
+        self.migrated_activities: list[MigratedActivity] = []
+        self.migrated_tasks: list[tuple[str, str | None, dict[str, Any] | None]] = []
         self.thrown: list[Thrown] = []
         self.end: fx.InstanceEnded | None = None
         self.start_activity_id: str | None = None
@@ -166,6 +172,8 @@ class _Changes:
                 consumed = self._subject.consumed
                 if self.jobs.pop(number, None) is None and (consumed is None or consumed.number != number):
                     self.dropped_jobs.append(self._id(number))
+            case fx.JobChanged(number, changes):
+                self._job_changed(number, changes)
             case fx.ExternalTaskCreated():
                 self._external_task_created(effect)
             case fx.ExternalTaskEnded(number):
@@ -176,9 +184,18 @@ class _Changes:
             case fx.Unsubscribed(number):
                 if self.subscriptions.pop(number, None) is None:
                     self.ended_subscriptions.append(self._id(number))
+            case fx.Resubscribed(number, event_name):
+                self.renamed_subscriptions.append((self._id(number), event_name))
             case fx.SignalThrown(event_name, variables, next_numbers, is_async):
                 subject = self._subject
                 self.thrown.append(Thrown(event_name, variables, subject.id, next_numbers, subject.born, is_async))
+            case fx.Migrated():
+                self.migrated = effect
+            case fx.ActivityMigrated(number, activity_id, name, activity_type, parent):
+                moved = MigratedActivity(self._id(number), activity_id, name, activity_type, parent)
+                self.migrated_activities.append(moved)
+            case fx.TaskMigrated(number, form_key, form_ref):
+                self.migrated_tasks.append((self._id(number), form_key, form_ref))
             case fx.InstanceEnded():
                 self.end = effect
 
@@ -335,7 +352,14 @@ class _Changes:
             definition_id=definition.id,
             definition_key=definition.key,
             activity_id=effect.activity_id,
+            activity=effect.activity,
         )
+
+    def _job_changed(self, number: int, changes: dict[str, Any]) -> None:
+        fields = dict(changes)
+        if "implementation" in fields:
+            fields["payload"] = {"implementation": fields.pop("implementation")}
+        self.changed_jobs.append((self._id(number), fields))
 
     def _subscribed(self, effect: fx.Subscribed) -> None:
         id = self._id(effect.number)
@@ -386,10 +410,23 @@ def _write_instance(unit: UnitOfWork, subject: Subject, execution: Execution, ch
         unit.subscriptions.delete(changes.ended_subscriptions)
         for id, fields in changes.changed_tasks:
             unit.tasks.update(id, updated=now, **fields)
+        _migrate(unit, subject, changes)
     unit.tasks.insert(list(changes.tasks.values()), _flat(changes.candidates.values()))
     unit.jobs.insert(list(changes.jobs.values()))
     unit.external_tasks.insert(list(changes.external_tasks.values()))
     unit.subscriptions.insert(list(changes.subscriptions.values()))
+
+
+def _migrate(unit: UnitOfWork, subject: Subject, changes: _Changes) -> None:
+    """What was there before the step follows the definition that the instance follows now."""
+    if changes.migrated is not None:
+        unit.instances.migrate(subject.id, subject.definition.id, subject.definition.key, changes.migrated.renamed)
+    for id, form_key, form_ref in changes.migrated_tasks:
+        unit.tasks.update(id, form_key=form_key, form_ref=form_ref)
+    for id, fields in changes.changed_jobs:
+        unit.jobs.change(id, **fields)
+    for id, event_name in changes.renamed_subscriptions:
+        unit.subscriptions.rename(id, event_name)
 
 
 def _write_history(unit: UnitOfWork, subject: Subject, execution: Execution, changes: _Changes, now: datetime) -> None:
@@ -422,6 +459,10 @@ def _write_history(unit: UnitOfWork, subject: Subject, execution: Execution, cha
             end_activity_id=end.end_activity_id,
             delete_reason=subject.delete_reason,
         )
+    if changes.migrated is not None:
+        definition, migrated = subject.definition, changes.migrated
+        history.migrate_instance(subject.id, definition.id, definition.key, migrated.renamed, migrated.scopes)
+        history.migrate_activities(definition.id, definition.key, changes.migrated_activities)
     history.insert_activities(list(changes.activities.values()))
     history.end_activities(changes.ended_activities, now)
     history.insert_tasks(list(changes.historic_tasks.values()))

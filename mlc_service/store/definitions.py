@@ -20,6 +20,7 @@ class DefinitionFilter:
 
     id: str | None = None
     ids: Sequence[str] | None = None
+    id_like: str | None = None
     key: str | None = None
     keys: Sequence[str] | None = None
     key_like: str | None = None
@@ -145,6 +146,8 @@ def _conditions(table: Table, wanted: DefinitionFilter) -> list[ColumnElement[bo
         )
     )
     found += one_of(columns.id, wanted.ids) + one_of(columns.key, wanted.keys)
+    if wanted.id_like is not None:
+        found.append(columns.id.like(wanted.id_like))
     if wanted.key_like is not None:
         found.append(columns.key.like(wanted.key_like))
     if wanted.name_like is not None:

@@ -102,6 +102,16 @@ class Deployments:
             raise NotFound("resource", id_or_name)
         return ResourceRow._make(row)
 
+    def files_like(self, name: str) -> list[ResourceRow]:
+        """Files of all deployments whose name matches the SQL pattern, with their bytes, oldest deployment first."""
+        statement = (
+            select(resources)
+            .join(deployments, deployments.c.id == resources.c.deployment_id)
+            .where(resources.c.name.like(name))
+            .order_by(deployments.c.deployed, deployments.c.id, resources.c.name)
+        )
+        return [ResourceRow._make(row) for row in self._connection.execute(statement)]
+
     def latest_content(self, name: str | None, source: str | None, resource_name: str) -> bytes | None:
         """The bytes of a file as last deployed under that deployment name and source."""
         content: bytes | None = self._connection.execute(

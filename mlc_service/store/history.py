@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from mlc_service.store.durations import with_duration
 from mlc_service.store.errors import NotFound
 from mlc_service.store.history_filters import (
     ActivityHistoryFilter,
@@ -21,7 +22,7 @@ from mlc_service.store.history_filters import (
     variable_conditions,
 )
 from mlc_service.store.rows import HistoricActivityRow, HistoricInstanceRow, HistoricTaskRow, HistoricVariableRow
-from mlc_service.store.selecting import ALL, Page, paged
+from mlc_service.store.selecting import ALL, Page, paged, renamed_to
 from mlc_service.store.tables import (
     historic_activity_instances,
     historic_decisions,
@@ -49,11 +50,33 @@ _END_ACTIVITY = (
     .where(historic_activity_instances.c.id == bindparam("of"))
     .values(ended=bindparam("at"), canceled=bindparam("was"))
 )
+_MIGRATE_ACTIVITY = (
+    update(historic_activity_instances)
+    .where(historic_activity_instances.c.id == bindparam("of"))
+    .values(
+        definition_id=bindparam("of_definition"),
+        definition_key=bindparam("of_key"),
+        activity_id=bindparam("now"),
+        activity_name=bindparam("called"),
+        activity_type=bindparam("type"),
+        parent=bindparam("inside"),
+    )
+)
 _END_TASK = (
     update(historic_tasks)
     .where(historic_tasks.c.id == bindparam("of"))
     .values(ended=bindparam("at"), delete_reason=bindparam("why"))
 )
+
+
+class MigratedActivity(NamedTuple):
+    """What the record of the activity instance `of` says since it was migrated; `inside` is its scope's number."""
+
+    of: str
+    now: str
+    called: str | None
+    type: str
+    inside: int
 
 
 class History:
@@ -73,6 +96,32 @@ class History:
             update(historic_process_instances).where(historic_process_instances.c.id == id).values(**fields)
         )
 
+    def migrate_instance(
+        self,
+        id: str,
+        definition_id: str,
+        definition_key: str,
+        renamed: Mapping[str, str],
+        scopes: Sequence[int],
+    ) -> None:
+        """The record of the instance, its open tasks and the variables of its live scopes are of that definition.
+
+        What is over stays as it was. Activity instances: `migrate_activities`.
+        """
+        definition = {"definition_id": definition_id, "definition_key": definition_key}
+        self.update_instance(id, **definition)
+        open_tasks = update(historic_tasks).where(historic_tasks.c.instance_id == id, historic_tasks.c.ended.is_(None))
+        if renamed:
+            open_tasks = open_tasks.values(activity_id=renamed_to(historic_tasks.c.activity_id, renamed))
+        self._connection.execute(open_tasks.values(definition))
+        if scopes:
+            of_scope = update(historic_variables).where(
+                historic_variables.c.instance_id == id,
+                historic_variables.c.scope == bindparam("of"),
+                historic_variables.c.state == "CREATED",
+            )
+            self._connection.execute(of_scope.values(definition), [{"of": scope} for scope in scopes])
+
     def instance(self, id: str) -> HistoricInstanceRow:
         """Raises NotFound."""
         table = historic_process_instances
@@ -87,7 +136,7 @@ class History:
         """Oldest start first."""
         table = historic_process_instances
         statement = paged(
-            select(table).where(*instance_conditions(wanted)), page, table.c, (table.c.started, table.c.id)
+            select(table).where(*instance_conditions(wanted)), page, with_duration(table), (table.c.started, table.c.id)
         )
         return [HistoricInstanceRow._make(row) for row in self._connection.execute(statement)]
 
@@ -124,6 +173,12 @@ class History:
         if ended:
             self._connection.execute(_END_ACTIVITY, [{"of": id, "at": at, "was": canceled} for id, canceled in ended])
 
+    def migrate_activities(self, definition_id: str, definition_key: str, rows: Sequence[MigratedActivity]) -> None:
+        """The live activity instances are of that definition, and as the rows say."""
+        if rows:
+            definition = {"of_definition": definition_id, "of_key": definition_key}
+            self._connection.execute(_MIGRATE_ACTIVITY, [row._asdict() | definition for row in rows])
+
     def find_activities(
         self, wanted: ActivityHistoryFilter = EVERY_ACTIVITY, page: Page = ALL
     ) -> list[HistoricActivityRow]:
@@ -132,7 +187,7 @@ class History:
         statement = paged(
             select(table).where(*activity_conditions(wanted)),
             page,
-            table.c,
+            with_duration(table),
             (table.c.started, table.c.number, table.c.id),
         )
         return [HistoricActivityRow._make(row) for row in self._connection.execute(statement)]
@@ -158,7 +213,9 @@ class History:
     def find_tasks(self, wanted: TaskHistoryFilter = EVERY_TASK, page: Page = ALL) -> list[HistoricTaskRow]:
         """Oldest first."""
         table = historic_tasks
-        statement = paged(select(table).where(*task_conditions(wanted)), page, table.c, (table.c.started, table.c.id))
+        statement = paged(
+            select(table).where(*task_conditions(wanted)), page, with_duration(table), (table.c.started, table.c.id)
+        )
         return [HistoricTaskRow._make(row) for row in self._connection.execute(statement)]
 
     def count_tasks(self, wanted: TaskHistoryFilter = EVERY_TASK) -> int:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists
+from sqlalchemy import ColumnElement, and_, exists
 
-from mlc_service.store.selecting import equals, one_of
+from mlc_service.store.selecting import VariableCondition, equals, one_of
 from mlc_service.store.tables import (
     historic_activity_instances,
     historic_process_instances,
     historic_tasks,
     historic_variables,
     incidents,
+    process_definitions,
 )
+from mlc_service.store.variable_conditions import variable_holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,15 @@ class InstanceHistoryFilter:
     """Conditions a past or present instance must meet; None asks for nothing. `…_like` are SQL patterns."""
 
     ids: Sequence[str] | None = None
+    without_ids: Sequence[str] | None = None
     definition_id: str | None = None
     definition_key: str | None = None
     definition_keys: Sequence[str] | None = None
+    without_definition_keys: Sequence[str] | None = None
+    definition_name: str | None = None
+    definition_name_like: str | None = None
     business_key: str | None = None
+    business_keys: Sequence[str] | None = None
     business_key_like: str | None = None
     state: str | None = None
     states: Sequence[str] | None = None
@@ -40,6 +47,14 @@ class InstanceHistoryFilter:
     ended_after: datetime | None = None
     executed_activity_ids: Sequence[str] | None = None
     active_activity_ids: Sequence[str] | None = None
+    # the topmost caller
+    root_id: str | None = None
+    # True: nobody called it
+    is_root: bool | None = None
+    caller_id: str | None = None
+    called_id: str | None = None
+    # of the instance itself, as they are or last were
+    variables: Sequence[VariableCondition] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,10 @@ class ActivityHistoryFilter:
     activity_type: str | None = None
     finished: bool | None = None
     canceled: bool | None = None
+    # True: an end event that was reached, False: anything else
+    complete_scope: bool | None = None
+    # of the user task that the activity is
+    assignee: str | None = None
     started_before: datetime | None = None
     started_after: datetime | None = None
     ended_before: datetime | None = None
@@ -67,6 +86,9 @@ class TaskHistoryFilter:
 
     id: str | None = None
     instance_id: str | None = None
+    instance_ids: Sequence[str] | None = None
+    # of instances with that topmost caller
+    root_id: str | None = None
     definition_id: str | None = None
     definition_key: str | None = None
     activity_id: str | None = None
@@ -106,8 +128,19 @@ def instance_conditions(wanted: InstanceHistoryFilter) -> list[ColumnElement[boo
             (columns.business_key, wanted.business_key),
             (columns.state, wanted.state),
             (columns.start_user, wanted.started_by),
+            (columns.root_id, wanted.root_id),
+            (columns.caller_id, wanted.caller_id),
         )
     )
+    found += one_of(columns.business_key, wanted.business_keys)
+    for column, unwanted in (
+        (columns.id, wanted.without_ids),
+        (columns.definition_key, wanted.without_definition_keys),
+    ):
+        if unwanted is not None:
+            found.append(column.not_in(unwanted))
+    found += _definition(wanted) + _callers(wanted)
+    found += [_last_held(condition) for condition in wanted.variables]
     found += one_of(columns.id, wanted.ids) + one_of(columns.definition_key, wanted.definition_keys)
     found += one_of(columns.state, wanted.states)
     found += _span(columns, wanted)
@@ -151,7 +184,52 @@ def activity_conditions(wanted: ActivityHistoryFilter) -> list[ColumnElement[boo
     found += one_of(columns.instance_id, wanted.instance_ids) + _span(columns, wanted)
     if wanted.canceled is not None:
         found.append(columns.canceled.is_(wanted.canceled))
+    if wanted.complete_scope is not None:
+        completes = and_(columns.activity_type.like("%EndEvent"), columns.ended.is_not(None), ~columns.canceled)
+        found.append(completes if wanted.complete_scope else ~completes)
+    if wanted.assignee is not None:
+        task = historic_tasks.c
+        found.append(
+            exists().where(
+                task.instance_id == columns.instance_id,
+                task.activity == columns.number,
+                task.assignee == wanted.assignee,
+            )
+        )
     return found
+
+
+def _definition(wanted: InstanceHistoryFilter) -> list[ColumnElement[bool]]:
+    asked = equals(((process_definitions.c.name, wanted.definition_name),))
+    if wanted.definition_name_like is not None:
+        asked.append(process_definitions.c.name.like(wanted.definition_name_like))
+    if not asked:
+        return []
+    its_own = process_definitions.c.id == historic_process_instances.c.definition_id
+    return [exists().where(its_own, *asked)]
+
+
+def _callers(wanted: InstanceHistoryFilter) -> list[ColumnElement[bool]]:
+    columns, called = historic_process_instances.c, historic_process_instances.alias("called").c
+    found: list[ColumnElement[bool]] = []
+    if wanted.is_root is not None:
+        found.append(columns.caller_id.is_(None) if wanted.is_root else columns.caller_id.is_not(None))
+    if wanted.called_id is not None:
+        is_called = exists().where(called.id == wanted.called_id, called.caller_id == columns.id)
+        found.append(is_called.correlate(historic_process_instances))
+    return found
+
+
+def _last_held(condition: VariableCondition) -> ColumnElement[bool]:
+    variable = historic_variables.c
+    return exists().where(
+        variable.instance_id == historic_process_instances.c.id,
+        variable.scope == 0,
+        variable.name == condition.name,
+        variable.state == "CREATED",
+        # the column holds {"value": …}
+        variable_holds(variable.value, replace(condition, name="value")),
+    )
 
 
 def task_conditions(wanted: TaskHistoryFilter) -> list[ColumnElement[bool]]:
@@ -168,7 +246,8 @@ def task_conditions(wanted: TaskHistoryFilter) -> list[ColumnElement[bool]]:
             (columns.delete_reason, wanted.delete_reason),
         )
     )
-    found += one_of(columns.activity_id, wanted.activity_ids) + _span(columns, wanted)
+    found += one_of(columns.activity_id, wanted.activity_ids) + one_of(columns.instance_id, wanted.instance_ids)
+    found += _span(columns, wanted) + _rooted(columns, wanted.root_id)
     if wanted.name_like is not None:
         found.append(columns.name.like(wanted.name_like))
     return found
@@ -191,6 +270,13 @@ def variable_conditions(wanted: VariableHistoryFilter) -> list[ColumnElement[boo
     if not wanted.include_deleted:
         found.append(columns.state == "CREATED")
     return found
+
+
+def _rooted(columns: Any, root_id: str | None) -> list[ColumnElement[bool]]:
+    if root_id is None:
+        return []
+    instance = historic_process_instances.c
+    return [exists().where(instance.id == columns.instance_id, instance.root_id == root_id)]
 
 
 def _span(

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, false, func, insert, or_, select, update
 
 from mlc_service.store.errors import NotFound
+from mlc_service.store.ids import new_id
+from mlc_service.store.jobs import JobFilter, job_conditions
 from mlc_service.store.rows import IncidentRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
-from mlc_service.store.tables import incidents, process_definitions
+from mlc_service.store.tables import (
+    historic_activity_instances,
+    incidents,
+    jobs,
+    process_definitions,
+    process_instances,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +30,38 @@ class IncidentFilter:
     kind: str | None = None
     instance_id: str | None = None
     instance_ids: Sequence[str] | None = None
+    execution_id: str | None = None
     definition_id: str | None = None
     definition_keys: Sequence[str] | None = None
     activity_id: str | None = None
+    # the activity of a job that failed
+    failed_activity_id: str | None = None
     job_id: str | None = None
-    # the job or external task it is about
+    # of one of these jobs
+    jobs: Sequence[JobFilter] | None = None
+    # what it is about: a job, an external task, or what its reporter says
     configuration: str | None = None
+    # an incident without a cause is its own
+    cause_id: str | None = None
+    root_cause_id: str | None = None
     message: str | None = None
     message_like: str | None = None
+    created_before: datetime | None = None
+    created_after: datetime | None = None
 
 
 EVERY = IncidentFilter()
+
+# the live call activity that has called an instance
+_CALLING = (
+    select(historic_activity_instances)
+    .join(process_instances, process_instances.c.caller_id == historic_activity_instances.c.instance_id)
+    .where(
+        process_instances.c.id == bindparam("called"),
+        historic_activity_instances.c.called_instance_id == bindparam("called"),
+        historic_activity_instances.c.ended.is_(None),
+    )
+)
 
 
 class Incidents:
@@ -44,6 +74,31 @@ class Incidents:
         if rows:
             self._connection.execute(insert(incidents), [row._asdict() for row in rows])
 
+    def open(self, incident: IncidentRow) -> None:
+        """The incident is open, and so is one at each call activity that waits for its instance, up to the first.
+
+        Those are over when the first one is (Camunda manual, "Incidents": recursive incidents).
+        """
+        self.insert([incident])
+        cause = incident
+        while cause.instance_id is not None:
+            calling = self._connection.execute(_CALLING, {"called": cause.instance_id}).first()
+            if calling is None:
+                return
+            cause = incident._replace(
+                id=new_id(incident.created),
+                instance_id=calling.instance_id,
+                definition_id=calling.definition_id,
+                activity_id=calling.activity_id,
+                execution_id=calling.id,
+                job_id=None,
+                external_task_id=None,
+                configuration=None,
+                cause_id=cause.id,
+                root_cause_id=incident.id,
+            )
+            self.insert([cause])
+
     def get(self, id: str) -> IncidentRow:
         """Raises NotFound."""
         row = self._connection.execute(select(incidents).where(incidents.c.id == id)).first()
@@ -54,6 +109,12 @@ class Incidents:
     def delete(self, id: str) -> None:
         """Raises NotFound."""
         if not self._connection.execute(delete(incidents).where(incidents.c.id == id)).rowcount:
+            raise NotFound("incident", id)
+
+    def annotate(self, id: str, annotation: str | None) -> None:
+        """Raises NotFound."""
+        noted = update(incidents).where(incidents.c.id == id).values(annotation=annotation)
+        if not self._connection.execute(noted).rowcount:
             raise NotFound("incident", id)
 
     def resolve_job(self, job_id: str) -> bool:
@@ -93,8 +154,23 @@ def _conditions(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
         )
     )
     found += one_of(columns.instance_id, wanted.instance_ids)
-    if wanted.configuration is not None:
-        found.append(or_(columns.job_id == wanted.configuration, columns.external_task_id == wanted.configuration))
+    found += equals(
+        (
+            (func.coalesce(columns.execution_id, columns.instance_id), wanted.execution_id),
+            (func.coalesce(columns.configuration, columns.job_id, columns.external_task_id), wanted.configuration),
+            (func.coalesce(columns.cause_id, columns.id), wanted.cause_id),
+            (func.coalesce(columns.root_cause_id, columns.id), wanted.root_cause_id),
+        )
+    )
+    if wanted.failed_activity_id is not None:
+        found += [columns.activity_id == wanted.failed_activity_id, columns.job_id.is_not(None)]
+    if wanted.jobs is not None:
+        of_jobs = [exists().where(jobs.c.id == columns.job_id, *job_conditions(one)) for one in wanted.jobs]
+        found.append(or_(false(), *of_jobs))
+    if wanted.created_before is not None:
+        found.append(columns.created < wanted.created_before)
+    if wanted.created_after is not None:
+        found.append(columns.created > wanted.created_after)
     if wanted.message_like is not None:
         found.append(columns.message.like(wanted.message_like))
     if wanted.definition_keys is not None:

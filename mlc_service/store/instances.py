@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, fun
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.rows import InstanceInfo, InstanceRow
-from mlc_service.store.selecting import ALL, Page, VariableCondition, equals, one_of, paged
+from mlc_service.store.selecting import ALL, Page, VariableCondition, equals, one_of, paged, renamed_to
 from mlc_service.store.tables import (
+    event_subscriptions,
     external_tasks,
     incidents,
     jobs,
@@ -42,12 +43,24 @@ class InstanceFilter:
     definition_id: str | None = None
     definition_key: str | None = None
     definition_keys: Sequence[str] | None = None
+    without_definition_keys: Sequence[str] | None = None
     deployment_id: str | None = None
     business_key: str | None = None
     business_key_like: str | None = None
     suspended: bool | None = None
     with_incident: bool | None = None
+    incident_id: str | None = None
+    incident_kind: str | None = None
     incident_message: str | None = None
+    incident_message_like: str | None = None
+    # the topmost caller
+    root_id: str | None = None
+    # True: nobody called it
+    is_root: bool | None = None
+    # True: it has called nobody who is alive
+    is_leaf: bool | None = None
+    caller_id: str | None = None
+    called_id: str | None = None
     # waits at one of these user or external tasks or in a job of one of these activities
     activity_ids: Sequence[str] | None = None
     variables: Sequence[VariableCondition] = ()
@@ -141,6 +154,26 @@ class Instances:
         for table in (tasks, external_tasks, jobs):
             self._connection.execute(update(table).where(table.c.instance_id == id).values(suspended=suspended))
 
+    def migrate(self, id: str, definition_id: str, definition_key: str, renamed: Mapping[str, str]) -> None:
+        """The instance and all it has open belong to that definition; who was at an activity of `renamed` moved on.
+
+        History is not touched.
+        """
+        self._connection.execute(
+            update(process_instances)
+            .where(process_instances.c.id == id)
+            .values(definition_id=definition_id, definition_key=definition_key)
+        )
+        for table in (tasks, external_tasks, jobs, event_subscriptions, incidents):
+            # a message on its way belongs to no definition
+            of_definition = update(table).where(table.c.instance_id == id, table.c.definition_id.is_not(None))
+            values: dict[str, Any] = {"definition_id": definition_id}
+            if "definition_key" in table.c:
+                values["definition_key"] = definition_key
+            if renamed:
+                values["activity_id"] = renamed_to(table.c.activity_id, renamed)
+            self._connection.execute(of_definition.values(values))
+
     def delete(self, id: str) -> None:
         """The instance is gone with all that hung on it. History is not touched."""
         self._connection.execute(_DELETE, {"id": id})
@@ -203,10 +236,9 @@ def _conditions(wanted: InstanceFilter) -> list[ColumnElement[bool]]:
     if wanted.with_incident is not None:
         has_incident = exists().where(incidents.c.instance_id == columns.id)
         found.append(has_incident if wanted.with_incident else ~has_incident)
-    if wanted.incident_message is not None:
-        found.append(
-            exists().where(incidents.c.instance_id == columns.id, incidents.c.message == wanted.incident_message)
-        )
+    found += _incident(wanted) + _hierarchy(wanted)
+    if wanted.without_definition_keys is not None:
+        found.append(columns.definition_key.not_in(wanted.without_definition_keys))
     if wanted.activity_ids is not None:
         found.append(
             or_(
@@ -217,4 +249,34 @@ def _conditions(wanted: InstanceFilter) -> list[ColumnElement[bool]]:
             )
         )
     found += [variable_holds(process_instances.c.variables, condition) for condition in wanted.variables]
+    return found
+
+
+def _incident(wanted: InstanceFilter) -> list[ColumnElement[bool]]:
+    asked = equals(
+        (
+            (incidents.c.id, wanted.incident_id),
+            (incidents.c.kind, wanted.incident_kind),
+            (incidents.c.message, wanted.incident_message),
+        )
+    )
+    if wanted.incident_message_like is not None:
+        asked.append(incidents.c.message.like(wanted.incident_message_like))
+    if not asked:
+        return []
+    return [exists().where(incidents.c.instance_id == process_instances.c.id, *asked)]
+
+
+def _hierarchy(wanted: InstanceFilter) -> list[ColumnElement[bool]]:
+    columns, called = process_instances.c, process_instances.alias("called").c
+    found = equals(((columns.root_id, wanted.root_id), (columns.caller_id, wanted.caller_id)))
+    if wanted.is_root is not None:
+        found.append(columns.caller_id.is_(None) if wanted.is_root else columns.caller_id.is_not(None))
+    if wanted.is_leaf is not None:
+        has_called = exists().where(called.caller_id == columns.id).correlate(process_instances)
+        found.append(~has_called if wanted.is_leaf else has_called)
+    if wanted.called_id is not None:
+        found.append(
+            exists().where(called.id == wanted.called_id, called.caller_id == columns.id).correlate(process_instances)
+        )
     return found

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from mlc_service.store.errors import IllegalMove, LeaseLost, NotFound
-from mlc_service.store.rows import JobRow
+from mlc_service.store.executions import of_execution
+from mlc_service.store.rows import CONTINUATION, JobRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
-from mlc_service.store.tables import jobs
+from mlc_service.store.tables import historic_activity_instances, jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,14 @@ class JobFilter:
     ids: Sequence[str] | None = None
     instance_id: str | None = None
     instance_ids: Sequence[str] | None = None
+    execution_id: str | None = None
     definition_id: str | None = None
     definition_key: str | None = None
     activity_id: str | None = None
+    # the activity of a job that has failed at least once
+    failed_activity_id: str | None = None
+    # whether the activity instance of a continuation has begun: it then waits behind it. Says nothing about others.
+    has_begun: bool | None = None
     kinds: Sequence[str] | None = None
     state: str | None = None
     with_retries_left: bool | None = None
@@ -54,6 +60,8 @@ class JobFilter:
     priority_at_most: int | None = None
     suspended: bool | None = None
     executable_at: datetime | None = None
+    # these conditions, too
+    within: JobFilter | None = None
 
 
 EVERY = JobFilter()
@@ -126,12 +134,12 @@ class Jobs:
 
     def find(self, wanted: JobFilter = EVERY, page: Page = ALL) -> list[JobRow]:
         statement = paged(
-            select(jobs).where(*_conditions(wanted)), page, jobs.c, (jobs.c.priority.desc(), jobs.c.due, jobs.c.id)
+            select(jobs).where(*job_conditions(wanted)), page, jobs.c, (jobs.c.priority.desc(), jobs.c.due, jobs.c.id)
         )
         return [JobRow._make(row) for row in self._connection.execute(statement)]
 
     def count(self, wanted: JobFilter = EVERY) -> int:
-        statement = select(func.count()).select_from(jobs).where(*_conditions(wanted))
+        statement = select(func.count()).select_from(jobs).where(*job_conditions(wanted))
         return self._connection.execute(statement).scalar_one()
 
     def next_due(self) -> datetime | None:
@@ -292,6 +300,11 @@ class Jobs:
             raise NotFound("job", id)
         self._announce()
 
+    def change(self, id: str, **fields: Any) -> None:
+        """The job has these values in these columns, whoever holds it."""
+        self._connection.execute(update(jobs).where(jobs.c.id == id).values(**fields))
+        self._announce()
+
     def set_priority(self, id: str, priority: int) -> None:
         """Raises NotFound."""
         if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(priority=priority)).rowcount:
@@ -308,7 +321,8 @@ def _held(id: str, attempt: int) -> tuple[ColumnElement[bool], ...]:
     return (jobs.c.id == id, jobs.c.attempt == attempt, _RUNNING)
 
 
-def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
+def job_conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
+    """The filter as conditions on the columns of the job table."""
     columns = jobs.c
     found = equals(
         (
@@ -323,6 +337,20 @@ def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
     )
     found += one_of(columns.id, wanted.ids) + one_of(columns.instance_id, wanted.instance_ids)
     found += one_of(columns.kind, wanted.kinds)
+    if wanted.execution_id is not None:
+        waits_itself = and_(columns.kind == CONTINUATION, columns.id == wanted.execution_id)
+        waits_inside = of_execution(columns.instance_id, columns.activity, wanted.execution_id)
+        found.append(or_(waits_itself, and_(columns.kind != CONTINUATION, waits_inside)))
+    if wanted.within is not None:
+        found += job_conditions(wanted.within)
+    if wanted.has_begun is not None:
+        begun = exists().where(
+            historic_activity_instances.c.instance_id == columns.instance_id,
+            historic_activity_instances.c.number == columns.activity,
+        )
+        found.append(or_(columns.kind != CONTINUATION, begun if wanted.has_begun else ~begun))
+    if wanted.failed_activity_id is not None:
+        found += [columns.activity_id == wanted.failed_activity_id, columns.exception_message.is_not(None)]
     if wanted.with_retries_left is not None:
         found.append(columns.retries > 0 if wanted.with_retries_left else columns.retries == 0)
     if wanted.with_exception is not None:

@@ -8,6 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from mlc_service.engine.ids import derived_id
+
+# the kind of the job that takes a token on, before or after its activity
+CONTINUATION = "async"
+
 
 class DeploymentRow(NamedTuple):
     id: str
@@ -85,6 +90,19 @@ class InstanceInfo(NamedTuple):
     started: datetime
 
 
+class ExecutionRow(NamedTuple):
+    """Whatever can wait in a live instance; `number` is that of its activity instance, 0 for the instance itself."""
+
+    id: str
+    instance_id: str
+    number: int
+    activity_id: str | None
+    definition_id: str
+    definition_key: str
+    business_key: str | None
+    suspended: bool
+
+
 class TaskRow(NamedTuple):
     """An open user task; its number is `engine.ids.number_of(instance_id, id)`."""
 
@@ -126,6 +144,7 @@ class JobRow(NamedTuple):
     definition_id: str | None
     definition_key: str | None
     activity_id: str | None
+    activity: int | None
     kind: str
     payload: Any
     priority: int
@@ -142,6 +161,13 @@ class JobRow(NamedTuple):
     exception_message: str | None
     stacktrace: str | None
     created: datetime
+
+    @property
+    def execution_id(self) -> str | None:
+        """The execution that waits for it: a continuation's is named by the job itself, see `store.executions`."""
+        if self.instance_id is None:
+            return None
+        return self.id if self.kind == CONTINUATION else derived_id(self.instance_id, self.activity or 0)
 
 
 def new_job(
@@ -160,6 +186,7 @@ def new_job(
     definition_id: str | None = None,
     definition_key: str | None = None,
     activity_id: str | None = None,
+    activity: int | None = None,
 ) -> JobRow:
     """A job that nobody has claimed yet, due now unless said otherwise."""
     return JobRow(
@@ -169,6 +196,7 @@ def new_job(
         definition_id=definition_id,
         definition_key=definition_key,
         activity_id=activity_id,
+        activity=activity,
         kind=kind,
         payload=payload,
         priority=priority,
@@ -243,6 +271,8 @@ class IncidentRow(NamedTuple):
     cause_id: str | None = None
     root_cause_id: str | None = None
     annotation: str | None = None
+    execution_id: str | None = None
+    configuration: str | None = None
 
 
 class HistoricInstanceRow(NamedTuple):

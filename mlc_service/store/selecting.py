@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, false
+from sqlalchemy import ColumnElement, Select, case, false
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from mlc_service.store.errors import UnknownSort
@@ -53,6 +53,11 @@ def one_of(column: ColumnElement[Any], values: Sequence[Any] | None) -> list[Col
 def equals(pairs: Iterable[tuple[ColumnElement[Any], Any]]) -> list[ColumnElement[bool]]:
     """Each column has its value; a None asks for nothing."""
     return [column == value for column, value in pairs if value is not None]
+
+
+def renamed_to(column: ColumnElement[Any], renamed: Mapping[str, str]) -> ColumnElement[Any]:
+    """The column's value, or what that is called now; two names may have changed places."""
+    return case(dict(renamed), value=column, else_=column)
 
 
 def paged(

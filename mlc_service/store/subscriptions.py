@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from mlc_service.store.errors import NotFound
+from mlc_service.store.executions import of_execution
 from mlc_service.store.rows import SubscriptionRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
 from mlc_service.store.tables import event_subscriptions, process_definitions, process_instances
@@ -26,6 +27,7 @@ class SubscriptionFilter:
     event_name: str | None = None
     instance_id: str | None = None
     instance_ids: Sequence[str] | None = None
+    execution_id: str | None = None
     definition_id: str | None = None
     activity_id: str | None = None
     activity: int | None = None
@@ -53,6 +55,12 @@ class Subscriptions:
         if row is None:
             raise NotFound("event subscription", id)
         return SubscriptionRow._make(row)
+
+    def rename(self, id: str, event_name: str) -> None:
+        """It is an event of that name that is waited for."""
+        self._connection.execute(
+            update(event_subscriptions).where(event_subscriptions.c.id == id).values(event_name=event_name)
+        )
 
     def delete(self, ids: Sequence[str]) -> None:
         if ids:
@@ -98,6 +106,8 @@ def _conditions(wanted: SubscriptionFilter) -> list[ColumnElement[bool]]:
         )
     )
     found += one_of(columns.instance_id, wanted.instance_ids)
+    if wanted.execution_id is not None:
+        found.append(of_execution(columns.instance_id, columns.activity, wanted.execution_id))
     if wanted.of_instances is not None:
         found.append(columns.instance_id.is_not(None) if wanted.of_instances else columns.instance_id.is_(None))
     if wanted.is_active:

@@ -184,6 +184,8 @@ jobs = Table(
     Column("definition_id", Text),
     Column("definition_key", Text),
     Column("activity_id", Text),
+    # number of the activity instance that waits for it
+    Column("activity", Number),
     Column("kind", Text, nullable=False),
     # whatever the handler of this kind needs
     Column("payload", Json),
@@ -289,6 +291,10 @@ incidents = Table(
     Column("cause_id", Text, ForeignKey("incidents.id", ondelete="CASCADE"), index=True),
     Column("root_cause_id", Text),
     Column("annotation", Text),
+    # NULL means the instance's own
+    Column("execution_id", Text),
+    # what a person who made the incident says it is about; those of ours are about a job or an external task
+    Column("configuration", Text),
 )
 
 # --- history ----------------------------------------------------------------------------------------------------
@@ -331,6 +337,13 @@ historic_activity_instances = Table(
     Column("ended", UtcDateTime),
     Column("canceled", Boolean, nullable=False),
     Column("called_instance_id", Text),
+    # what is alive now is asked for often, and is little among what was
+    Index(
+        "historic_activity_instances_open_idx",
+        "instance_id",
+        sqlite_where=text("ended IS NULL"),
+        postgresql_where=text("ended IS NULL"),
+    ),
 )
 
 historic_tasks = Table(

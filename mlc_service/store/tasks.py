@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, or_, select, update
 
 from mlc_service.store.errors import NotFound
+from mlc_service.store.executions import of_execution
 from mlc_service.store.rows import CandidateRow, TaskRow
 from mlc_service.store.selecting import ALL, Page, VariableCondition, equals, one_of, paged
 from mlc_service.store.tables import process_instances, task_candidates, tasks
@@ -28,6 +29,7 @@ class TaskFilter:
     ids: Sequence[str] | None = None
     instance_id: str | None = None
     instance_ids: Sequence[str] | None = None
+    execution_id: str | None = None
     business_key: str | None = None
     definition_id: str | None = None
     definition_key: str | None = None
@@ -41,6 +43,7 @@ class TaskFilter:
     assignees: Sequence[str] | None = None
     assigned: bool | None = None
     owner: str | None = None
+    delegation_state: str | None = None
     candidate_user: str | None = None
     candidate_groups: Sequence[str] | None = None
     with_candidates: bool | None = None
@@ -136,12 +139,15 @@ def _conditions(wanted: TaskFilter) -> list[ColumnElement[bool]]:
             (columns.name, wanted.name),
             (columns.assignee, wanted.assignee),
             (columns.owner, wanted.owner),
+            (columns.delegation_state, wanted.delegation_state),
             (columns.priority, wanted.priority),
         )
     )
     found += one_of(columns.id, wanted.ids) + one_of(columns.instance_id, wanted.instance_ids)
     found += one_of(columns.definition_key, wanted.definition_keys) + one_of(columns.activity_id, wanted.activity_ids)
     found += one_of(columns.assignee, wanted.assignees)
+    if wanted.execution_id is not None:
+        found.append(of_execution(columns.instance_id, columns.activity, wanted.execution_id))
     if wanted.name_like is not None:
         found.append(columns.name.like(wanted.name_like))
     if wanted.description_like is not None:

@@ -28,6 +28,7 @@ from mlc_service.store.definitions import DecisionDefinitions, Definitions
 from mlc_service.store.deployments import Deployments
 from mlc_service.store.documents import Blobs, Documents
 from mlc_service.store.errors import UnstorableText
+from mlc_service.store.executions import Executions
 from mlc_service.store.external_tasks import ExternalTasks
 from mlc_service.store.history import History
 from mlc_service.store.incidents import Incidents
@@ -63,6 +64,7 @@ class UnitOfWork:
         self.decisions = DecisionDefinitions(connection)
         self.external_tasks = ExternalTasks(connection, self._new_external_tasks)
         self.instances = Instances(connection)
+        self.executions = Executions(connection)
         self.tasks = Tasks(connection)
         self.jobs = Jobs(connection, self._new_jobs)
         self.subscriptions = Subscriptions(connection)

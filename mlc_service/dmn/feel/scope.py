@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from mlc_service.dmn.feel.values import EvaluationLimit, to_feel, to_plain
+from mlc_service.language.script_outcome import ThrownError
 
 MAX_STEPS = 1_000_000
 # what runs outside this interpreter, patterns and scripts, counts by the clock: ten seconds are all steps there are
@@ -16,16 +17,20 @@ _MISSING = object()
 _NOW = "__now__"
 
 
-class HasResult(Protocol):
+class Outcome(Protocol):
     @property
     def result(self) -> Any:
         """What the script answered, as plain Python."""
+
+    @property
+    def error(self) -> ThrownError | None:
+        """The BPMN error that it threw instead."""
 
 
 class Scripts(Protocol):
     """Who runs the cells written in a script language; `language.scripts.ScriptRunner` is one."""
 
-    def run(self, language: str, source: str, variables: Mapping[str, Any], /) -> HasResult:
+    def run(self, language: str, source: str, variables: Mapping[str, Any], /) -> Outcome:
         """The outcome. Raises language.ScriptError. Safe to repeat: a script changes nothing outside itself."""
 
 

@@ -47,6 +47,8 @@ class BoundaryEvent(Node):
         self.trigger = trigger
         self.is_interrupting = interrupting
         self.activity_type = _TYPES[kind]
+        # the activity it is attached to
+        self.host: Node | None = None
         # what it catches, if what it waits for is thrown
         self.catcher: Catcher | None = None
 

@@ -10,7 +10,7 @@ from ...language.errors import ExpressionError
 from .. import effects as fx
 from ..errors import BpmnErrorThrown
 from ..variables import Names, write_all, write_local
-from .node import Node, ProcessSpec
+from .node import Node, ProcessSpec, priority_of
 from .values import ExpressionSource
 
 if TYPE_CHECKING:
@@ -49,13 +49,19 @@ class ExternalTaskNode(Node):
     def execute(self, token: Token) -> None:
         instance = token.workflow
         topic = self.topic.text(token) or ""
-        priority = self._priority(token)
+        priority = priority_of(self.task_priority or self.process.task_priority, token, "task priority")
         wait = instance.wait(token, "external", self, topic)
         instance.effects.append(fx.ExternalTaskCreated(wait.number, token.id, str(self.name), topic, priority))
 
-    def completed(self, wait: Wait, variables: Mapping[str, Any], local_variables: Mapping[str, Any]) -> None:
+    def completed(
+        self,
+        wait: Wait,
+        facts: Mapping[str, Any],
+        variables: Mapping[str, Any],
+        local_variables: Mapping[str, Any],
+    ) -> None:
         """The worker has done the work; or what it reports is a BPMN error of the diagram."""
-        if not self.reported(wait, {}, variables, local_variables):
+        if not self.reported(wait, facts, variables, local_variables, must_evaluate=True):
             self.answer(wait, {})
 
     def reported(
@@ -64,33 +70,29 @@ class ExternalTaskNode(Node):
         facts: Mapping[str, Any],
         variables: Mapping[str, Any],
         local_variables: Mapping[str, Any],
+        *,
+        must_evaluate: bool = False,
     ) -> bool:
-        """The worker's variables are written; True if what it reports was a BPMN error, which has been thrown."""
+        """The worker's variables are written; True if what it reports was a BPMN error, which has been thrown.
+
+        Unless they `must_evaluate`, expressions that cannot be evaluated do not hold, as in Camunda.
+        """
         token = wait.token
         for name, value in local_variables.items():
             write_local(token, name, value)
         write_all(token, variables)
         for mapping in self.error_mappings:
-            if self._holds(mapping, token, facts):
+            if self._holds(mapping, token, facts, must_evaluate):
                 message = None if mapping.message is None else mapping.message.text(token)
                 token.workflow.fail(token, BpmnErrorThrown(mapping.code, message))
                 return True
         return False
 
-    def _holds(self, mapping: ErrorMapping, token: Token, facts: Mapping[str, Any]) -> bool:
+    def _holds(self, mapping: ErrorMapping, token: Token, facts: Mapping[str, Any], must_evaluate: bool) -> bool:
         try:
             value = mapping.expression.expression.evaluate(Names(token, objects={"externalTask": dict(facts)}))
         except ExpressionError:
-            # Camunda takes an expression that cannot be evaluated for one that does not hold
+            if must_evaluate:
+                raise
             return False
         return value is True
-
-    def _priority(self, token: Token) -> int:
-        source = self.task_priority or self.process.task_priority
-        if source is None:
-            return 0
-        value = source.value(token)
-        try:
-            return int(value)
-        except (TypeError, ValueError):
-            raise ExpressionError(f"task priority {value!r} is not a number", source.expression.text) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...language.errors import ExpressionError
 from .. import compensation
 from ..errors import InvalidModification
-from ..values import plain
+from ..values import TypedValue, plain
 from ..variables import find, write_local
 from .node import Node, ProcessSpec
 from .values import Condition, ExpressionSource
@@ -77,11 +77,14 @@ class MultiInstance(Node):
         """One instance has completed: the next one begins, or the body is complete."""
         body = ended.scope
         instance = body.workflow
-        completed = body.data[_COMPLETED] + 1
+        completed = self._count(body, _COMPLETED) + 1
         write_local(body, _COMPLETED, completed)
-        if not self.is_sequential:
-            write_local(body, _ACTIVE, body.data[_ACTIVE] - 1)
-        is_last = completed >= body.data[_ALL]
+        if self.is_sequential:
+            is_last = completed >= self._count(body, _ALL)
+        else:
+            write_local(body, _ACTIVE, self._count(body, _ACTIVE) - 1)
+            # not by the counters: they are variables, which anybody may overwrite
+            is_last = body.child_count == 1
         is_over = self.completion is not None and self.completion.holds(body if self.is_sequential else ended)
         following = []
         if not is_last and not is_over and self.is_sequential:
@@ -109,16 +112,26 @@ class MultiInstance(Node):
 
     def one_more(self, body: Token) -> Token:
         """An instance that a modification begins beside those that are there, or as the only one."""
-        total = body.data.get(_ALL, 0)
         if self.is_sequential and body.has_children:
             raise InvalidModification(f"the sequential multi-instance activity {self.inner.name!r} is active already")
+        total = self._count(body, _ALL)
         write_local(body, _ALL, total + 1)
-        write_local(body, _ACTIVE, body.data.get(_ACTIVE, 0) + 1)
+        write_local(body, _ACTIVE, self._count(body, _ACTIVE) + 1)
         if _COMPLETED not in body.data:
             write_local(body, _COMPLETED, 0)
         token = body.workflow.enter(self.inner, body)
         write_local(token, "loopCounter", total)
         return token
+
+    def one_less(self, body: Token) -> None:
+        """A modification has cancelled an instance, and others are left."""
+        write_local(body, _ACTIVE, self._count(body, _ACTIVE) - 1)
+
+    def _count(self, body: Token, counter: str) -> int:
+        value = body.data.get(counter, 0)
+        if not isinstance(value, int):
+            raise ExpressionError(f"{counter} of {self.inner.name!r} has become {value!r}, which is no number", "")
+        return value
 
     def _instance(self, body: Token, index: int, items: list[Any] | None) -> Token:
         token = body.workflow.enter(self.inner, body)
@@ -138,7 +151,7 @@ class MultiInstance(Node):
         if isinstance(value, str):
             # the name of a variable, which is how camunda:collection is written most of the time
             found = find(token, value)
-            value = None if found is None else plain(found[1])
+            value = None if found is None else self._plain(token, found[1])
             if value is None:
                 raise ExpressionError(f"Variable '{self.collection.expression.text}' is not found", "")
         if isinstance(value, Mapping) or not isinstance(value, (list, tuple, set, frozenset)):
@@ -146,7 +159,18 @@ class MultiInstance(Node):
                 f"the collection {self.collection.expression.text!r} of {self.inner.name!r} is no list",
                 self.collection.expression.text,
             )
-        return list(value)
+        # not copied if it need not be: a sequential loop asks again for each element
+        return value if isinstance(value, list) else list(value)
+
+    @staticmethod
+    def _plain(token: Token, value: Any) -> Any:
+        """As `values.plain`; a text is parsed once in a command, not once for each element."""
+        if not isinstance(value, TypedValue):
+            return value
+        instance = token.workflow
+        if instance.last_collection[0] is not value:
+            instance.last_collection = (value, plain(value))
+        return instance.last_collection[1]
 
     def _total(self, token: Token, items: list[Any] | None) -> int:
         if self.cardinality is None:

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from .triggers import EventTrigger
 
 ROOT_ID = "#process"
-# flows that were chosen before an asynchronous continuation
-_CHOSEN = "chosenFlows"
 
 
 class Flow:
@@ -232,8 +230,7 @@ class Node(BpmnSpecMixin):
                 return
         self._on_complete_hook(token)
         if self.async_after:
-            token.internal_data[_CHOSEN] = [flow.id for flow in flows]
-            self.continue_later(token, "after")
+            self.continue_after(token, flows)
         else:
             self.take(token, flows)
 
@@ -300,8 +297,16 @@ class Node(BpmnSpecMixin):
 
     # -- going on ---------------------------------------------------------------------------------------------------
 
-    def continue_later(self, token: Token, where: str) -> None:
-        """The token waits for a job that takes it on, before or after the activity."""
+    def continue_after(self, token: Token, flows: Sequence[Flow]) -> None:
+        """A token waits at each of the chosen flows for a job that takes it on."""
+        if not flows:
+            self.continue_later(token, "after")
+        for position, flow in enumerate(flows):
+            waiting = token.workflow.enter(self, token.scope) if position else token
+            self.continue_later(waiting, ["after", flow.id])
+
+    def continue_later(self, token: Token, where: str | list[str]) -> None:
+        """The token waits for a job that takes it on, before or after the activity (there with the flow to take)."""
         wait = token.workflow.wait(token, "async", self, where)
         token._set_state(TaskState.WAITING)
         self.ask_for_job(wait)
@@ -331,12 +336,12 @@ class Node(BpmnSpecMixin):
             token.is_due = True
             token._ready()
             return
-        chosen = token.internal_data.pop(_CHOSEN, None)
-        if chosen is None:
-            # a state of before the choice was kept
+        if wait.detail == "after":
+            # an inner instance, nothing to take, or a state of before the choice was kept
             self.take(token, [] if self.body is not None else self.chosen_flows(token))
         else:
-            self.take(token, [flow for flow in self.flows if flow.id in chosen])
+            _, flow_id = wait.detail
+            self.take(token, [flow for flow in self.flows if flow.id == flow_id])
 
     def take(self, token: Token, flows: Sequence[Flow]) -> None:
         """The token's successors take the flows, each in its turn; the token is gone."""
@@ -377,18 +382,31 @@ class Node(BpmnSpecMixin):
             return chosen
         if self.default_flow is not None:
             return [flow for flow in flows if flow.id == self.default_flow]
-        raise ExpressionError(f"No outgoing sequence flow of {self.name!r} could be selected for continuing", "")
+        raise self.stuck()
+
+    def stuck(self) -> ExpressionError:
+        """No flow leads on."""
+        return ExpressionError(
+            f"No outgoing sequence flow of {self.name!r} could be selected for continuing the process", ""
+        )
 
     def job_priority(self, token: Token) -> int:
         """The priority of the node's jobs: its own, else that of its process, else 0 (Camunda manual)."""
-        source = self.priority or self.process.priority
-        if source is None:
-            return 0
+        return priority_of(self.priority or self.process.priority, token, "job priority")
+
+
+def priority_of(source: ExpressionSource | None, token: Token, what: str) -> int:
+    """The number that an expression comes to; 0 if it cannot be evaluated, as in Camunda. Raises ExpressionError."""
+    if source is None:
+        return 0
+    try:
         value = source.value(token)
-        try:
-            return int(value)
-        except (TypeError, ValueError):
-            raise ExpressionError(f"job priority {value!r} is not a number", source.expression.text) from None
+    except ExpressionError:
+        return 0
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ExpressionError(f"{what} {value!r} is not a number", source.expression.text) from None
 
 
 def _parameter(source: Source, token: Token) -> Any:

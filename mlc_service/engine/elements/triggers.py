@@ -34,6 +34,13 @@ class EventTrigger:
         instance.effects.append(fx.Subscribed(wait.number, self.kind, event_name, token.id, node.name))
         return False
 
+    def renew(self, wait: Wait) -> None:
+        """The wait is for the name that this event has now."""
+        event_name = self.name.text(wait.token) or ""
+        if event_name != wait.detail:
+            wait.detail = event_name
+            wait.token.workflow.effects.append(fx.Resubscribed(wait.number, event_name))
+
     def awaited_name(self, wait: Wait) -> str:
         """The name that was worked out when the wait began (the first states did not keep it)."""
         return wait.detail if wait.detail is not None else self.name.text(wait.token) or ""
@@ -52,11 +59,19 @@ class TimerTrigger:
 
     def subscribe(self, token: Token, node: Node) -> bool:
         """The timer is armed on behalf of `node`; False: it has not fired yet."""
+        self._arm(token, node, *self._first(token))
+        return False
+
+    def renew(self, wait: Wait) -> None:
+        """The wait is for the point in time that this timer has now, counted from now."""
+        text, due, remaining = self._first(wait.token)
+        wait.detail = [text, due.isoformat(), remaining, *wait.detail[3:]]
+        wait.token.workflow.effects.append(fx.JobChanged(wait.number, {"due": due}))
+
+    def _first(self, token: Token) -> tuple[str, datetime, int | None]:
         value = self.source.value(token)
         text = value.isoformat() if isinstance(value, datetime) else str(value)
-        due, remaining = timers.first_due(self.cycle_kind, text, token.workflow.now)
-        self._arm(token, node, text, due, remaining)
-        return False
+        return text, *timers.first_due(self.cycle_kind, text, token.workflow.now)
 
     def rearm(self, token: Token, node: Node, detail: Any) -> None:
         """The next firing of a repeating timer is armed, if one is left."""
@@ -93,6 +108,9 @@ class ConditionTrigger:
         instance = token.workflow
         wait = instance.wait(token, "conditional", node)
         instance.effects.append(fx.Subscribed(wait.number, "conditional", None, token.id, node.name))
+
+    def renew(self, wait: Wait) -> None:
+        """Nothing is kept of a condition: it is looked at as it stands when a variable changes."""
 
     def is_met(self, token: Token) -> bool:
         """Whether the condition holds now; a variable that is not there yet is no failure."""

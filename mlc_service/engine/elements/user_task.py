@@ -24,8 +24,12 @@ DEFAULT_PRIORITY = 50
 
 @dataclass(slots=True)
 class Timeout:
-    """A task listener for `timeout`: called when its timer fires, as often as it does."""
+    """A task listener for `timeout`: called when its timer fires, as often as it does.
 
+    `id` is unique in its task.
+    """
+
+    id: str
     listener: Source
     timer: TimerTrigger
 
@@ -80,7 +84,7 @@ class UserTask(Node):
             candidate_groups=_names(form.candidate_groups, token),
         )
         for index, timeout in enumerate(form.timeouts):
-            self._arm(timeout, token, index)
+            self.arm_timeout(timeout, token, index)
         try:
             self._tell("create", token, task)
             if task.assignee is not None:
@@ -103,10 +107,13 @@ class UserTask(Node):
                 task.due_date,
                 task.follow_up_date,
                 task.priority,
-                _text(self.form_key, token),
-                _reference(self.form_ref, token),
+                *self.form_at(token),
             )
         )
+
+    def form_at(self, token: Token) -> tuple[str | None, dict[str, Any] | None]:
+        """The form's key, and its reference as `effects.TaskCreated` has it."""
+        return _text(self.form_key, token), _reference(self.form_ref, token)
 
     def answer(self, wait: Wait, variables: Mapping[str, Any]) -> None:
         if wait.kind == "timer":
@@ -147,7 +154,8 @@ class UserTask(Node):
     def _view(self, token: Token, number: int, facts: Mapping[str, Any]) -> TaskView:
         return TaskView(token, number, **{"name": _text(self.form.name, token), **facts})
 
-    def _arm(self, timeout: Timeout, token: Token, index: int) -> None:
+    def arm_timeout(self, timeout: Timeout, token: Token, index: int) -> None:
+        """The timer of the listener, which is the `index`th of the task, is armed."""
         timeout.timer.subscribe(token, self)
         # the wait just made says whose it is
         wait = next(reversed(token.waits.values()))

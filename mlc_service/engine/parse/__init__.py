@@ -8,7 +8,7 @@ from lxml import etree
 
 from ...language import scripts
 from ...language.scripts import ScriptLanguages
-from ...problems import InvalidResource
+from ...problems import InvalidResource, Problem
 from ..definition import Definition
 from .document import Document, read_document
 from .names import BPMN, bpmn
@@ -25,14 +25,15 @@ def parse_bpmn(
     known_delegates: Container[str],
     beside: Callable[[str], bytes | None] = lambda _name: None,
     languages: ScriptLanguages = scripts,
+    warn: Callable[[Problem], None] = lambda _problem: None,
 ) -> list[Definition]:
     """The executable processes of a file; `known_delegates` are the names a service task may use.
 
     `beside` gives the content of another file of the same deployment (`deployment://name`), None if there is none.
     `languages` tells which scripts run here; by default those that always do.
 
-    Processes that are not executable are skipped with a warning. Raises InvalidResource with all problems, each with
-    line, column and element id.
+    `warn` hears of what runs but looks wrong, and of processes that are skipped because they are not executable.
+    Raises InvalidResource with all problems, each with line, column and element id.
     """
     document = read_document(source, resource)
     if document.root.tag != bpmn("definitions"):
@@ -44,6 +45,8 @@ def parse_bpmn(
     if document.errors:
         in_order = sorted(document.errors, key=lambda problem: (problem.line, problem.column))
         raise InvalidResource(resource, in_order + document.warnings)
+    for problem in document.warnings:
+        warn(problem)
     return definitions
 
 

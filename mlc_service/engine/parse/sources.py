@@ -26,6 +26,7 @@ from ..elements.values import (
     Source,
 )
 from .document import Document
+from .forms import read_form
 from .names import camunda, camunda_children, camunda_elements, child, local_name
 
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
@@ -207,7 +208,7 @@ class Sources:
 
     def timeouts(self, element: etree._Element) -> list[Timeout]:
         """The `camunda:taskListener`s that a timer calls."""
-        found = []
+        found: list[Timeout] = []
         for listener in camunda_elements(element, "taskListener"):
             if listener.get("event") != "timeout":
                 continue
@@ -215,7 +216,8 @@ class Sources:
             if definition is None:
                 self.document.problem("a timeout taskListener needs a timerEventDefinition", listener)
             else:
-                found.append(Timeout(self._listener(listener, "timeout"), self.timer(definition)))
+                id = listener.get("id") or f"#{len(found)}"
+                found.append(Timeout(id, self._listener(listener, "timeout"), self.timer(definition)))
         return found
 
     def check_listeners(self, element: etree._Element, kind: str, events: tuple[str, ...]) -> None:
@@ -266,6 +268,7 @@ class Sources:
         """The node has the form that its start event or user task names."""
         key, reference = camunda(element, "formKey"), camunda(element, "formRef")
         node.form_key = self.optional(key, element, "formKey")
+        node.form_fields = read_form(element, self.document)
         if reference is None:
             return
         binding = camunda(element, "formRefBinding") or ""

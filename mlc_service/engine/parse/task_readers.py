@@ -306,3 +306,8 @@ class GatewayReader(NodeReader):
     """Gateways map nothing."""
 
     MAPS_INPUTS = False
+
+    def read(self) -> Node:
+        if local_name(self.node) == "eventBasedGateway" and camunda(self.node, "asyncAfter") == TRUE:
+            self.problem("camunda:asyncAfter is not possible on an event-based gateway")
+        return super().read()

@@ -1,6 +1,7 @@
 package org.mlc.scripts
 
 import groovy.transform.CompileStatic
+import org.camunda.bpm.engine.delegate.BpmnError
 
 /** What a script may ask of the execution it runs in, and the record of its writes. */
 @CompileStatic
@@ -49,6 +50,9 @@ class Execution {
         }
     }
 
+    /** The same names, read and written by the same rules. */
+    Execution getProcessInstance() { this }
+
     String getId() { (String) facts.get('id') }
 
     String getProcessInstanceId() { (String) facts.get('processInstanceId') }
@@ -75,7 +79,8 @@ class Execution {
 /** The answer to one run. */
 @CompileStatic
 class Outcome {
-    static String text(Object result, Execution execution) {
+    /** With `thrown`, the script threw that error and has no result. */
+    static String text(Object result, Execution execution, BpmnError thrown) {
         StringBuilder out = new StringBuilder(128)
         out.append('{"written":{')
         boolean first = true
@@ -94,6 +99,11 @@ class Outcome {
         }
         out.append('},"removed":')
         new Json(out).value(new ArrayList<String>(Execution.removedBy(execution)), 0)
+        if (thrown != null) {
+            out.append(',"thrown":')
+            new Json(out).value([code: thrown.errorCode, message: thrown.message], 0)
+            return out.append('}').toString()
+        }
         out.append(',"result":')
         int here = out.length()
         try {

@@ -1,6 +1,7 @@
 package org.mlc.scripts
 
 import groovy.transform.CompileStatic
+import org.camunda.bpm.engine.delegate.BpmnError
 import org.codehaus.groovy.control.CompilationFailedException
 import org.codehaus.groovy.control.CompilerConfiguration
 import org.codehaus.groovy.control.MultipleCompilationErrorsException
@@ -23,6 +24,7 @@ import java.util.regex.Pattern
 @CompileStatic
 class Worker {
     static final int SOURCES_KEPT = 256
+    static final int CAUSES = 100
     static final String NAME = 'Script1.groovy'
     // whatever package of ModelOp's SDK a script imports a class from, ours is in one of them
     static final Pattern MODELOP = Pattern.compile('\\bcom\\.modelop\\.sdk\\.dataobjects(?:\\.[a-z]\\w*)*\\.(?=[A-Z*])')
@@ -151,8 +153,27 @@ class Worker {
         Class type = compile((String) request.get('source'))
         Execution execution = new Execution((Map<String, Object>) request.get('variables'), (Map) request.get('facts'))
         Script script = InvokerHelper.createScript(type, new Names(execution))
-        Object result = script.run()
-        return Outcome.text(result, execution)
+        try {
+            return Outcome.text(script.run(), execution, null)
+        } catch (Exception e) {
+            BpmnError thrown = thrownBy(e)
+            if (thrown == null) {
+                throw e
+            }
+            return Outcome.text(null, execution, thrown)
+        }
+    }
+
+    /** The exception or what caused it, as Camunda looks for it. */
+    static BpmnError thrownBy(Throwable e) {
+        int depth = 0
+        for (Throwable each = e; each != null && depth < CAUSES; each = each.cause) {
+            if (each instanceof BpmnError) {
+                return (BpmnError) each
+            }
+            depth++
+        }
+        return null
     }
 
     Class compile(String source) {

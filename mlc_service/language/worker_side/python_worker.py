@@ -17,9 +17,11 @@ import os
 import resource
 import select
 import signal
+import sys
 import time
 from datetime import date
 from decimal import Decimal
+from types import ModuleType
 from typing import Any, NoReturn
 
 from . import wall
@@ -38,6 +40,7 @@ _ANSWER_BYTES = 32 * 1024 * 1024
 _DEEPEST = 100
 _PARTS = 1_000_000
 _FILE = "<script>"
+_DELEGATE_PACKAGE = "org.camunda.bpm.engine.delegate"
 _base_bytes = 0
 
 
@@ -155,6 +158,9 @@ class Execution:
     def getVariables(self) -> dict[str, Any]:  # noqa: N802
         return dict(self._variables)
 
+    def getProcessInstance(self) -> Execution:  # noqa: N802
+        return self
+
     def setVariable(self, name: str, value: Any) -> None:  # noqa: N802
         if name in self._removed:
             self._removed.remove(name)
@@ -168,6 +174,34 @@ class Execution:
             self._removed.append(name)
 
 
+class BpmnError(Exception):
+    """What a script raises to throw a BPMN error."""
+
+    def __init__(self, code: str | None = None, message: object = None) -> None:
+        if not isinstance(code, str) or not code:
+            raise ValueError("the error code of a BpmnError must be a text that is not empty")
+        self.code = code
+        self.message = str(message) if message is not None and str(message) else None
+        super().__init__(f"{self.message or ''} (errorCode='{code}')".strip())
+
+
+def _text_of(error: BpmnError, name: str) -> str | None:
+    # a class of the script's own may lack it or have anything there
+    value = getattr(error, name, None)
+    return value if isinstance(value, str) else None
+
+
+def _offer_import(name: str) -> None:
+    """`from org.camunda.bpm.engine.delegate import BpmnError`, as scripts for Jython have it, finds ours."""
+    inner = "BpmnError"
+    found: object = BpmnError
+    while name:
+        module = sys.modules[name] = ModuleType(name)
+        setattr(module, inner, found)
+        found = module
+        name, _, inner = name.rpartition(".")
+
+
 def _run(request: dict[str, Any]) -> bytes:
     source: str = request["source"]
     variables: dict[str, Any] = request["variables"]
@@ -175,9 +209,15 @@ def _run(request: dict[str, Any]) -> bytes:
     names: dict[str, Any] = {"__name__": "__main__", "__builtins__": __builtins__}
     names.update((name, value) for name, value in variables.items() if name.isidentifier() and name[:2] != "__")
     names["execution"] = execution
+    names["BpmnError"] = BpmnError
+    if _DELEGATE_PACKAGE in source:
+        _offer_import(_DELEGATE_PACKAGE)
     linecache.cache.clear()
+    result, thrown = None, None
     try:
         result = _value_of(source, names)
+    except BpmnError as error:
+        thrown = {"code": _text_of(error, "code"), "message": _text_of(error, "message")}
     except MemoryError:
         raise
     except SystemExit:
@@ -197,6 +237,8 @@ def _run(request: dict[str, Any]) -> bytes:
     except ValueError:
         plain = None
     answer = {"result": plain, "written": written, "removed": execution._removed}
+    if thrown is not None:
+        answer["thrown"] = thrown
     return json.dumps(answer, allow_nan=False).encode()
 
 

@@ -19,12 +19,16 @@ from mlc_service.store.units import UnitOfWork
 Answered = TypeVar("Answered")
 
 
+class ClientGone(Exception):
+    """Nobody is there any more to be told what was done."""
+
+
 @dataclass(frozen=True)
 class Call:
     """A request whose sender is known.
 
     Handlers are plain functions of it and run in a thread. One that waits is a coroutine function: it must not block,
-    and it is cancelled, after `gone` was set, when the client has gone away.
+    and when the client has gone away `gone` is set and it is cancelled.
     """
 
     deps: Dependencies
@@ -54,8 +58,15 @@ class Call:
         return self.deps.units.read(work)
 
     def run(self, work: Callable[[UnitOfWork], Answered]) -> Answered:
-        """The answer of `work` after its transaction is committed."""
-        return self.deps.units.run(work)
+        """The answer of `work` after its transaction is committed. Raises ClientGone, and then nothing is kept."""
+
+        def for_somebody(unit: UnitOfWork) -> Answered:
+            answer = work(unit)
+            if self.gone.is_set():
+                raise ClientGone
+            return answer
+
+        return self.deps.units.run(for_somebody)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from mlc_service.rest.camunda.body import as_moment
 from mlc_service.rest.camunda.call import Answer, Call, Route
 from mlc_service.rest.camunda.decisions import DECISION_DEFINITIONS
 from mlc_service.rest.camunda.downloads import attachment, media_type_of
+from mlc_service.rest.camunda.errors import problem_dto
 from mlc_service.rest.camunda.multipart import Part, read_parts
 from mlc_service.rest.camunda.process_definitions import PROCESS_DEFINITIONS
 from mlc_service.rest.camunda.resource import Resource
@@ -133,6 +134,8 @@ def _created(call: Call, deployed: Deployed) -> dict[str, Any]:
         "deployedCaseDefinitions": None,
         "deployedDecisionDefinitions": decisions or None,
         "deployedDecisionRequirementsDefinitions": None,
+        # ours: what was deployed and looks wrong, as a refusal would tell it
+        "warnings": {name: [problem_dto(one) for one in found] for name, found in deployed.warnings.items()},
     }
 
 

@@ -51,7 +51,7 @@ SUBSCRIPTIONS: Resource[SubscriptionRow, SubscriptionFilter] = Resource(
             query.text("processInstanceId", "instance_id"),
             query.text("activityId", "activity_id"),
             *tenant_filters("includeEventSubscriptionsWithoutTenantId"),
-            *query.unsupported("executionId"),
+            query.text("executionId", "execution_id"),
         ),
         sorts={"created": "created", "tenantId": "id"},
     ),

@@ -210,18 +210,11 @@ def _attempt(call: Call, wanted: _Fetch) -> Attempt[list[dict[str, Any]]]:
     if free > now:
         return Attempt(None, (free - now).total_seconds())
 
-    def work(unit: UnitOfWork) -> list[Fetched]:
-        fetched = fetch_and_lock(unit, call.deps.process, wanted.worker, wanted.wishes, wanted.limit, wanted.order)
-        if call.gone.is_set():
-            raise _Abandoned
-        return fetched
-
-    fetched = call.run(work)
+    around = call.deps.process
+    fetched = call.run(
+        lambda unit: fetch_and_lock(unit, around, wanted.worker, wanted.wishes, wanted.limit, wanted.order)
+    )
     return Attempt([_locked(one, wanted) for one in fetched]) if fetched else Attempt(None, 0)
-
-
-class _Abandoned(Exception):
-    """The client has gone; what was to be locked for it stays free."""
 
 
 def _locked(one: Fetched, wanted: _Fetch) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from mlc_service.engine.ids import derived_id
 from mlc_service.engine.values import from_stored
 from mlc_service.rest.camunda import fields, query
+from mlc_service.rest.camunda.call import Call
 from mlc_service.rest.camunda.resource import Resource
 from mlc_service.rest.camunda.tenants import tenant_filters
 from mlc_service.rest.camunda.values import write_value
@@ -29,6 +30,10 @@ from mlc_service.store.rows import (
 )
 from mlc_service.store.units import UnitOfWork
 
+_TEXT: fields.Schema = {"type": "string", "nullable": True}
+# ids in one statement
+_PORTION = 1000
+
 
 class RecordedInstance(NamedTuple):
     """An instance on record with its definition, which may be gone."""
@@ -41,6 +46,55 @@ def _with_definitions(unit: UnitOfWork, rows: Sequence[HistoricInstanceRow]) -> 
     ids = {row.definition_id for row in rows}
     known = {one.id: one for one in unit.definitions.find(DefinitionFilter(ids=sorted(ids)))} if ids else {}
     return [RecordedInstance(row, known.get(row.definition_id)) for row in rows]
+
+
+class RecordedActivity(NamedTuple):
+    """An activity instance on record with the task that it was, and the topmost caller of its instance."""
+
+    row: HistoricActivityRow
+    task: HistoricTaskRow | None
+    root_id: str
+
+
+class Rooted(NamedTuple):
+    """A task or a variable on record with the topmost caller of its instance."""
+
+    row: Any
+    root_id: str
+
+
+def _with_tasks(_: Call, unit: UnitOfWork, rows: Sequence[HistoricActivityRow]) -> list[RecordedActivity]:
+    roots = _roots(unit, rows)
+    owners = {row.instance_id for row in rows if row.activity_type == "userTask"}
+    tasks = {
+        (task.instance_id, task.activity): task
+        for ids in _portions(owners)
+        for task in unit.history.find_tasks(TaskHistoryFilter(instance_ids=ids))
+    }
+    return [
+        RecordedActivity(row, tasks.get((row.instance_id, row.number)), roots.get(row.instance_id, row.instance_id))
+        for row in rows
+    ]
+
+
+def _rooted(_: Call, unit: UnitOfWork, rows: Sequence[HistoricTaskRow | HistoricVariableRow]) -> list[Rooted]:
+    roots = _roots(unit, rows)
+    return [Rooted(row, roots.get(row.instance_id, row.instance_id)) for row in rows]
+
+
+def _roots(unit: UnitOfWork, rows: Iterable[Any]) -> dict[str, str]:
+    """Of each instance its topmost caller."""
+    return {
+        instance.id: instance.root_id or instance.id
+        for ids in _portions({row.instance_id for row in rows})
+        for instance in unit.history.find_instances(InstanceHistoryFilter(ids=ids))
+    }
+
+
+def _portions(ids: Iterable[str]) -> Iterator[list[str]]:
+    """The ids in portions that a database takes in one statement."""
+    ordered = sorted(ids)
+    return (ordered[start : start + _PORTION] for start in range(0, len(ordered), _PORTION))
 
 
 def _of_row(declared: Iterable[fields.Field]) -> tuple[fields.Field, ...]:
@@ -79,8 +133,8 @@ INSTANCES: Resource[RecordedInstance, InstanceHistoryFilter] = Resource(
                 fields.text("startUserId", "start_user"),
                 fields.text("startActivityId", "start_activity_id"),
                 fields.text("deleteReason", "delete_reason"),
-                fields.text("rootProcessInstanceId", "id"),
-                fields.absent("superProcessInstanceId"),
+                fields.computed("rootProcessInstanceId", lambda row: row.root_id or row.id, _TEXT),
+                fields.text("superProcessInstanceId", "caller_id"),
                 fields.absent("superCaseInstanceId"),
                 fields.absent("caseInstanceId"),
                 fields.absent("tenantId"),
@@ -95,6 +149,12 @@ INSTANCES: Resource[RecordedInstance, InstanceHistoryFilter] = Resource(
         filters=(
             query.single("processInstanceId", "ids"),
             query.texts("processInstanceIds", "ids"),
+            query.texts("processInstanceIdNotIn", "without_ids"),
+            query.text("processDefinitionName", "definition_name"),
+            query.text("processDefinitionNameLike", "definition_name_like"),
+            query.texts("processDefinitionKeyNotIn", "without_definition_keys"),
+            query.texts("processInstanceBusinessKeyIn", "business_keys"),
+            query.variables("variables", "variables"),
             query.text("processDefinitionId", "definition_id"),
             query.text("processDefinitionKey", "definition_key"),
             query.texts("processDefinitionKeyIn", "definition_keys"),
@@ -112,26 +172,25 @@ INSTANCES: Resource[RecordedInstance, InstanceHistoryFilter] = Resource(
             query.flag("completed", state="COMPLETED"),
             query.flag("externallyTerminated", state="EXTERNALLY_TERMINATED"),
             query.flag("internallyTerminated", state="INTERNALLY_TERMINATED"),
-            query.ignored_flag("rootProcessInstances"),
-            query.single("rootProcessInstanceId", "ids"),
-            query.never("superProcessInstanceId"),
-            query.never("subProcessInstanceId"),
+            query.flag("rootProcessInstances", is_root=True),
+            query.text("rootProcessInstanceId", "root_id"),
+            query.text("superProcessInstanceId", "caller_id"),
+            query.text("subProcessInstanceId", "called_id"),
             query.never("superCaseInstanceId"),
             query.never("subCaseInstanceId"),
             query.never("caseInstanceId"),
             *tenant_filters(),
             *query.unsupported(
-                "processInstanceIdNotIn", "processDefinitionName", "processDefinitionNameLike",
-                "processDefinitionKeyNotIn", "processInstanceBusinessKeyIn", "withJobsRetrying", "incidentIdIn",
+                "withJobsRetrying", "incidentIdIn",
                 "incidentType", "incidentStatus", "incidentMessage", "incidentMessageLike",
                 "executedActivityAfter", "executedActivityBefore", "executedJobAfter", "executedJobBefore",
-                "variables", "variableNamesIgnoreCase", "variableValuesIgnoreCase", "orQueries",
+                "variableNamesIgnoreCase", "variableValuesIgnoreCase", "orQueries",
             ),
         ),
         sorts={
             "instanceId": "id", "definitionId": "definition_id", "definitionKey": "definition_key",
             "definitionName": None, "definitionVersion": None, "businessKey": "business_key",
-            "startTime": "started", "endTime": "ended", "duration": None, "tenantId": "id",
+            "startTime": "started", "endTime": "ended", "duration": "duration", "tenantId": "id",
         },
     ),
     wanted=InstanceHistoryFilter,
@@ -149,32 +208,41 @@ def _activity(unit: UnitOfWork, id: str) -> HistoricActivityRow:
     return found[0]
 
 
+def _completes_scope(row: HistoricActivityRow) -> bool:
+    # an end event that was reached; Camunda also counts a token that ends for want of an outgoing flow
+    return row.activity_type.endswith("EndEvent") and row.ended is not None and not row.canceled
+
+
 ACTIVITIES: Resource[HistoricActivityRow, ActivityHistoryFilter] = Resource(
     path="/history/activity-instance",
     tag="Historic Activity Instance",
     noun="activity instances on record",
     fields=(
-        fields.text("id", "id"),
-        fields.computed("parentActivityInstanceId", lambda row: derived_id(row.instance_id, row.parent)),
-        fields.text("activityId", "activity_id"),
-        fields.text("activityName", "activity_name"),
-        fields.text("activityType", "activity_type"),
-        fields.text("processDefinitionKey", "definition_key"),
-        fields.text("processDefinitionId", "definition_id"),
-        fields.text("processInstanceId", "instance_id"),
-        fields.text("executionId", "id"),
-        fields.absent("taskId"),
-        fields.absent("calledProcessInstanceId"),
-        fields.absent("calledCaseInstanceId"),
-        fields.absent("assignee"),
-        fields.moment("startTime", "started"),
-        fields.moment("endTime", "ended"),
-        fields.duration("durationInMillis"),
-        fields.flag("canceled", "canceled"),
-        fields.always("completeScope", False),
-        fields.absent("tenantId"),
-        fields.absent("removalTime"),
-        fields.text("rootProcessInstanceId", "instance_id"),
+        *_of_row(
+            (
+                fields.text("id", "id"),
+                fields.computed("parentActivityInstanceId", lambda row: derived_id(row.instance_id, row.parent)),
+                fields.text("activityId", "activity_id"),
+                fields.text("activityName", "activity_name"),
+                fields.text("activityType", "activity_type"),
+                fields.text("processDefinitionKey", "definition_key"),
+                fields.text("processDefinitionId", "definition_id"),
+                fields.text("processInstanceId", "instance_id"),
+                fields.text("executionId", "id"),
+                fields.text("calledProcessInstanceId", "called_instance_id"),
+                fields.absent("calledCaseInstanceId"),
+                fields.moment("startTime", "started"),
+                fields.moment("endTime", "ended"),
+                fields.duration("durationInMillis"),
+                fields.flag("canceled", "canceled"),
+                fields.computed("completeScope", _completes_scope, {"type": "boolean"}),
+                fields.absent("tenantId"),
+                fields.absent("removalTime"),
+            )
+        ),
+        fields.computed("taskId", lambda one: one.task and one.task.id, _TEXT),
+        fields.computed("assignee", lambda one: one.task and one.task.assignee, _TEXT),
+        fields.text("rootProcessInstanceId", "root_id"),
     ),
     queryable=query.Queryable(
         filters=(
@@ -188,12 +256,13 @@ ACTIVITIES: Resource[HistoricActivityRow, ActivityHistoryFilter] = Resource(
             *_SPAN,
             query.flag("canceled", canceled=True),
             *tenant_filters(),
-            *query.unsupported("taskAssignee", "completeScope"),
+            query.text("taskAssignee", "assignee"),
+            query.flag("completeScope", complete_scope=True),
         ),
         sorts={
             "activityInstanceId": "id", "instanceId": "instance_id", "executionId": "id", "activityId": "activity_id",
             "activityName": "activity_name", "activityType": "activity_type", "startTime": "started",
-            "endTime": "ended", "duration": None, "definitionId": "definition_id", "occurrence": "number",
+            "endTime": "ended", "duration": "duration", "definitionId": "definition_id", "occurrence": "number",
             "tenantId": "id",
         },
     ),
@@ -201,6 +270,7 @@ ACTIVITIES: Resource[HistoricActivityRow, ActivityHistoryFilter] = Resource(
     find=lambda unit, wanted, page: unit.history.find_activities(wanted, page),
     count=lambda unit, wanted: unit.history.count_activities(wanted),
     get=_activity,
+    enrich=_with_tasks,
     has_post=True,
 )  # fmt: skip
 
@@ -211,39 +281,43 @@ TASKS: Resource[HistoricTaskRow, TaskHistoryFilter] = Resource(
     tag="Historic Task Instance",
     noun="tasks on record",
     fields=(
-        fields.text("id", "id"),
-        fields.text("processDefinitionKey", "definition_key"),
-        fields.text("processDefinitionId", "definition_id"),
-        fields.text("processInstanceId", "instance_id"),
-        fields.computed("executionId", lambda row: derived_id(row.instance_id, row.activity)),
-        fields.absent("caseDefinitionKey"),
-        fields.absent("caseDefinitionId"),
-        fields.absent("caseInstanceId"),
-        fields.absent("caseExecutionId"),
-        fields.computed("activityInstanceId", lambda row: derived_id(row.instance_id, row.activity)),
-        fields.text("name", "name"),
-        fields.text("description", "description"),
-        fields.text("deleteReason", "delete_reason"),
-        fields.text("owner", "owner"),
-        fields.text("assignee", "assignee"),
-        fields.moment("startTime", "started"),
-        fields.moment("endTime", "ended"),
-        fields.duration("duration"),
-        fields.text("taskDefinitionKey", "activity_id"),
-        fields.integer("priority", "priority"),
-        fields.moment("due", "due"),
-        fields.absent("parentTaskId"),
-        fields.moment("followUp", "follow_up"),
-        fields.absent("tenantId"),
-        fields.absent("removalTime"),
-        fields.text("rootProcessInstanceId", "instance_id"),
-        fields.computed("taskState", lambda row: _TASK_STATES.get(row.delete_reason, "Deleted")),
+        *_of_row(
+            (
+                fields.text("id", "id"),
+                fields.text("processDefinitionKey", "definition_key"),
+                fields.text("processDefinitionId", "definition_id"),
+                fields.text("processInstanceId", "instance_id"),
+                fields.computed("executionId", lambda row: derived_id(row.instance_id, row.activity)),
+                fields.absent("caseDefinitionKey"),
+                fields.absent("caseDefinitionId"),
+                fields.absent("caseInstanceId"),
+                fields.absent("caseExecutionId"),
+                fields.computed("activityInstanceId", lambda row: derived_id(row.instance_id, row.activity)),
+                fields.text("name", "name"),
+                fields.text("description", "description"),
+                fields.text("deleteReason", "delete_reason"),
+                fields.text("owner", "owner"),
+                fields.text("assignee", "assignee"),
+                fields.moment("startTime", "started"),
+                fields.moment("endTime", "ended"),
+                fields.duration("duration"),
+                fields.text("taskDefinitionKey", "activity_id"),
+                fields.integer("priority", "priority"),
+                fields.moment("due", "due"),
+                fields.absent("parentTaskId"),
+                fields.moment("followUp", "follow_up"),
+                fields.absent("tenantId"),
+                fields.absent("removalTime"),
+                fields.computed("taskState", lambda row: _TASK_STATES.get(row.delete_reason, "Deleted")),
+            )
+        ),
+        fields.text("rootProcessInstanceId", "root_id"),
     ),
     queryable=query.Queryable(
         filters=(
             query.text("taskId", "id"),
             query.text("processInstanceId", "instance_id"),
-            query.text("rootProcessInstanceId", "instance_id"),
+            query.text("rootProcessInstanceId", "root_id"),
             query.text("processDefinitionId", "definition_id"),
             query.text("processDefinitionKey", "definition_key"),
             query.text("taskName", "name"),
@@ -274,7 +348,7 @@ TASKS: Resource[HistoricTaskRow, TaskHistoryFilter] = Resource(
         ),
         sorts={
             "taskId": "id", "activityInstanceId": None, "processDefinitionId": "definition_id",
-            "processInstanceId": "instance_id", "executionId": None, "duration": None, "endTime": "ended",
+            "processInstanceId": "instance_id", "executionId": None, "duration": "duration", "endTime": "ended",
             "startTime": "started", "taskName": "name", "taskDescription": "description", "assignee": "assignee",
             "owner": "owner", "dueDate": "due", "followUpDate": "follow_up", "deleteReason": "delete_reason",
             "taskDefinitionKey": "activity_id", "priority": "priority", "caseDefinitionId": "id",
@@ -284,6 +358,7 @@ TASKS: Resource[HistoricTaskRow, TaskHistoryFilter] = Resource(
     wanted=TaskHistoryFilter,
     find=lambda unit, wanted, page: unit.history.find_tasks(wanted, page),
     count=lambda unit, wanted: unit.history.count_tasks(wanted),
+    enrich=_rooted,
     has_post=True,
 )  # fmt: skip
 
@@ -298,24 +373,28 @@ VARIABLES: Resource[HistoricVariableRow, VariableHistoryFilter] = Resource(
     tag="Historic Variable Instance",
     noun="variables on record",
     fields=(
-        fields.computed("id", lambda row: variable_id(row.instance_id, row.scope, row.name)),
-        fields.text("name", "name"),
-        fields.text("processDefinitionKey", "definition_key"),
-        fields.text("processDefinitionId", "definition_id"),
-        fields.text("processInstanceId", "instance_id"),
-        fields.computed("executionId", lambda row: derived_id(row.instance_id, row.scope)),
-        fields.computed("activityInstanceId", lambda row: derived_id(row.instance_id, row.scope)),
-        fields.absent("caseDefinitionKey"),
-        fields.absent("caseDefinitionId"),
-        fields.absent("caseInstanceId"),
-        fields.absent("caseExecutionId"),
-        fields.absent("taskId"),
-        fields.absent("errorMessage"),
-        fields.absent("tenantId"),
-        fields.text("state", "state"),
-        fields.moment("createTime", "created"),
-        fields.absent("removalTime"),
-        fields.text("rootProcessInstanceId", "instance_id"),
+        *_of_row(
+            (
+                fields.computed("id", lambda row: variable_id(row.instance_id, row.scope, row.name)),
+                fields.text("name", "name"),
+                fields.text("processDefinitionKey", "definition_key"),
+                fields.text("processDefinitionId", "definition_id"),
+                fields.text("processInstanceId", "instance_id"),
+                fields.computed("executionId", lambda row: derived_id(row.instance_id, row.scope)),
+                fields.computed("activityInstanceId", lambda row: derived_id(row.instance_id, row.scope)),
+                fields.absent("caseDefinitionKey"),
+                fields.absent("caseDefinitionId"),
+                fields.absent("caseInstanceId"),
+                fields.absent("caseExecutionId"),
+                fields.absent("taskId"),
+                fields.absent("errorMessage"),
+                fields.absent("tenantId"),
+                fields.text("state", "state"),
+                fields.moment("createTime", "created"),
+                fields.absent("removalTime"),
+            )
+        ),
+        fields.text("rootProcessInstanceId", "root_id"),
     ),
     queryable=query.Queryable(
         filters=(
@@ -341,9 +420,10 @@ VARIABLES: Resource[HistoricVariableRow, VariableHistoryFilter] = Resource(
     wanted=VariableHistoryFilter,
     find=lambda unit, wanted, page: unit.history.find_variables(wanted, page),
     count=lambda unit, wanted: unit.history.count_variables(wanted),
+    enrich=_rooted,
     has_post=True,
     complete=lambda call, row, dto: dto
-    | write_value(from_stored(row.value), deserialize=call.flag("deserializeValues", True)),
+    | write_value(from_stored(row.row.value), deserialize=call.flag("deserializeValues", True)),
 )  # fmt: skip
 
 ROUTES = [*INSTANCES.routes(), *ACTIVITIES.routes(), *TASKS.routes(), *VARIABLES.routes()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -28,6 +28,8 @@ class Part:
     name: str
     filename: str | None
     content: bytes
+    # as it came: `text/plain; encoding=UTF-8`
+    media_type: str | None = field(default=None, compare=False)
 
     def text(self) -> str:
         """The content of a plain field. Raises a 400."""
@@ -104,7 +106,9 @@ class _Reader:
         if b"name" not in options:
             raise bad_request("A part of the multipart form has no name")
         name = _decoded(options[b"name"], "The name of a form parameter")
-        self.parts.append(Part(name, _filename(disposition, options), bytes(self._content)))
+        kind = self._headers.get(b"content-type")
+        media_type = None if kind is None else kind.decode("latin-1")
+        self.parts.append(Part(name, _filename(disposition, options), bytes(self._content), media_type))
 
     def _end(self) -> None:
         self.is_complete = True

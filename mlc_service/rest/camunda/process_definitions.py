@@ -7,10 +7,12 @@ from typing import Any
 
 from mlc_service.process.definitions import definition_xml, latest_definition, set_definition_suspended
 from mlc_service.process.instances import StartInstance, start_instance
+from mlc_service.process.modification import resolved
 from mlc_service.rest.camunda import fields, query
 from mlc_service.rest.camunda.call import Call, Route
 from mlc_service.rest.camunda.errors import explaining
 from mlc_service.rest.camunda.instance_dto import STARTED, started_dto
+from mlc_service.rest.camunda.modification import INSTRUCTION, read_start_instructions
 from mlc_service.rest.camunda.resource import Resource
 from mlc_service.rest.camunda.tenants import tenant_filters
 from mlc_service.rest.errors import HttpProblem, bad_request
@@ -109,14 +111,16 @@ def start(call: Call) -> dict[str, Any]:
     name = call.path.get("id") or call.path["key"]
     with explaining(f"Cannot instantiate process definition {name}"):
         body = call.body
-        if body.document.get("startInstructions"):
-            raise HttpProblem(501, "NotSupportedException", "startInstructions are not supported")
+        instructions = read_start_instructions(body.objects("startInstructions"))
         command = StartInstance(
             definition_id=call.path.get("id"),
             definition_key=call.path.get("key"),
             variables=body.variables(),
             business_key=body.text("businessKey"),
             user=call.caller.user_id,
+            instructions=resolved("", instructions),
+            skips_listeners=body.flag("skipCustomListeners"),
+            skips_mappings=body.flag("skipIoMappings"),
         )
         with_variables = body.flag("withVariablesInReturn")
         started = call.run(lambda unit: start_instance(unit, call.deps.process, command))
@@ -135,7 +139,10 @@ def suspend(call: Call) -> None:
 
 def suspend_by_key(call: Call) -> None:
     """All versions of a key cannot be started any more, or can again."""
-    key = call.body.required_text("processDefinitionKey", "processDefinitionKey must be set")
+    if call.body.text("processDefinitionId"):
+        raise bad_request("Only processDefinitionKey can be set to update the suspension state.")
+    missing = "Either processDefinitionId or processDefinitionKey should be set to update the suspension state."
+    key = call.body.required_text("processDefinitionKey", missing)
     suspended, with_instances = _suspension(call)
 
     def work(unit: UnitOfWork) -> None:
@@ -230,6 +237,9 @@ _START: fields.Schema = {
     "properties": {
         "businessKey": {"type": "string", "nullable": True},
         "variables": {"type": "object", "nullable": True},
+        "startInstructions": {"type": "array", "items": INSTRUCTION},
+        "skipCustomListeners": {"type": "boolean"},
+        "skipIoMappings": {"type": "boolean"},
         "withVariablesInReturn": {"type": "boolean"},
     },
 }

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from mlc_service.rest.camunda.call import Call, Route
 from mlc_service.rest.camunda.fields import Field, Schema, schema_of, write
 from mlc_service.rest.camunda.query import PAGING, Query, Queryable
+from mlc_service.rest.errors import bad_request
 from mlc_service.store.selecting import ALL, Page
 from mlc_service.store.units import UnitOfWork
 
@@ -42,7 +43,9 @@ class Resource(Generic[Row, Wanted]):
     get: Callable[[UnitOfWork, str], Row] | None = None
     adjust: Callable[[Call, Sets], Sets] = _unchanged
     # adds to a row's fields what depends on the request
-    complete: Callable[[Call, Row, dict[str, Any]], dict[str, Any]] | None = None
+    complete: Callable[[Call, Any, dict[str, Any]], dict[str, Any]] | None = None
+    # makes of the store's rows what `fields` read, with what else has to be looked up
+    enrich: Callable[[Call, UnitOfWork, Sequence[Row]], Sequence[Any]] | None = None
     # whether the query can also be sent as a body
     has_post: bool = False
 
@@ -65,7 +68,7 @@ class Resource(Generic[Row, Wanted]):
             routes.append(self._route("GET", "/{id}", self._one, f"Get one of {self.noun}", (), None, one))
         return routes
 
-    def dto(self, row: Row) -> dict[str, Any]:
+    def dto(self, row: Any) -> dict[str, Any]:
         """The row on the wire."""
         return write(self.fields, row)
 
@@ -76,6 +79,15 @@ class Resource(Generic[Row, Wanted]):
             return []
         wanted = self._wanted(call, query)
         return call.read(lambda unit: self.find(unit, wanted, ALL))
+
+    def wanted_by(self, call: Call, document: Any) -> Wanted | None:
+        """The store's filter for a query inside another body; None if there is none, or none that finds anything."""
+        if document is None:
+            return None
+        if not isinstance(document, dict):
+            raise bad_request(f"A query of {self.noun} must be an object")
+        query = self.queryable.read(document, {})
+        return None if query.is_empty else self._wanted(call, query)
 
     def _route(
         self,
@@ -97,7 +109,7 @@ class Resource(Generic[Row, Wanted]):
         if query.is_empty:
             return []
         wanted = self._wanted(call, query)
-        rows = call.read(lambda unit: self.find(unit, wanted, query.page))
+        rows = call.read(lambda unit: self._enriched(call, unit, self.find(unit, wanted, query.page)))
         return [self._complete(call, row) for row in rows]
 
     def _count(self, call: Call) -> dict[str, int]:
@@ -110,9 +122,13 @@ class Resource(Generic[Row, Wanted]):
     def _one(self, call: Call) -> dict[str, Any]:
         assert self.get is not None
         get = self.get
-        return self._complete(call, call.read(lambda unit: get(unit, call.path["id"])))
+        [row] = call.read(lambda unit: self._enriched(call, unit, [get(unit, call.path["id"])]))
+        return self._complete(call, row)
 
-    def _complete(self, call: Call, row: Row) -> dict[str, Any]:
+    def _enriched(self, call: Call, unit: UnitOfWork, rows: Sequence[Row]) -> Sequence[Any]:
+        return rows if self.enrich is None else self.enrich(call, unit, rows)
+
+    def _complete(self, call: Call, row: Any) -> dict[str, Any]:
         dto = self.dto(row)
         return dto if self.complete is None else self.complete(call, row, dto)
 

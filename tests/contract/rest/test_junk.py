@@ -13,8 +13,9 @@ from mlc_service.rest.camunda.routes import routes
 
 HERE = Path(__file__).parent
 ROUTES = [route for route in routes() if route.path != "/deployment/create"]
-# what Camunda answers 500, too (camunda7.md §4.7, §4.8): a task that is taken, an execution that does not wait
-CAMUNDAS_500 = {"TaskAlreadyClaimedException", "ProcessEngineException"}
+# what Camunda answers 500, too (camunda7.md §4.7 to §4.9): a task that is taken, an execution that does not wait, a
+# worker without a name
+CAMUNDAS_500 = {"TaskAlreadyClaimedException", "ProcessEngineException", "NullValueException"}
 
 WORDS = st.sampled_from(
     ["", "null", "true", "-1", "0", "5", "1.5", "99999999999999999999", "x", "a,b", "a_eq_b", "gt_2013-01-01", "%", "'",
@@ -35,6 +36,8 @@ NAMES = [
     "groupId", "type", "retries", "dueDate", "duedate", "suspended", "executionId", "correlationKeys", "sorting", "value",
     "valueInfo", "processInstanceIds", "all", "resultEnabled", "withVariablesInReturn", "firstResult", "maxResults",
     "username", "password", "processDefinitionKey", "startInstructions", "executionDate",
+    "workerId", "topics", "topicName", "maxTasks", "lockDuration", "newDuration", "errorCode", "errorMessage",
+    "retryTimeout", "localVariables", "externalTaskIds", "externalTaskQuery", "processInstanceQuery", "priority",
 ]  # fmt: skip
 
 
@@ -70,6 +73,7 @@ def fill(client):
         "deployment": deployed["id"], "process-definition": next(iter(deployed["deployedProcessDefinitions"])),
         "decision-definition": next(iter(deployed["deployedDecisionDefinitions"])), "process-instance": instance["id"],
         "task": client.get("/task").json()[0]["id"], "job": client.get("/job").json()[0]["id"],
+        "external-task": client.get("/external-task").json()[0]["id"],
     }  # fmt: skip
 
 

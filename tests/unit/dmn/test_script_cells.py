@@ -73,6 +73,14 @@ def test_a_failing_script_is_an_error_that_names_the_cell(
     assert (caught.value.rule, caught.value.cell) == ("1 (r1)", "input 'x'")
 
 
+def test_a_script_that_throws_a_bpmn_error_has_no_answer(
+    table: Table, dmn_file: File, runner: scripts.ScriptRunner
+) -> None:
+    decision = decision_in("javascript", table, dmn_file, ("throw new BpmnError('c')", "true", "''"), inputs=["x"])
+    with pytest.raises(DecisionError, match="threw the BPMN error 'c'"):
+        decision.evaluate({"x": 2}, runner)
+
+
 class _Recorder:
     """A runner that runs nothing and answers true, or fails."""
 
@@ -84,7 +92,7 @@ class _Recorder:
         self.asked.append((language, source, variables))
         if self._error is not None:
             raise self._error
-        return SimpleNamespace(result=True)
+        return SimpleNamespace(result=True, error=None)
 
 
 def test_a_script_sees_all_variables_and_null_for_names_the_file_declares(table: Table, dmn_file: File) -> None:

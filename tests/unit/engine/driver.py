@@ -19,7 +19,9 @@ from mlc_service.engine import (
     Execution,
     HostFailed,
     Instruction,
+    MigrationInstruction,
     StoredInstance,
+    generate_plan,
     parse_bpmn,
 )
 from mlc_service.engine import effects as fx
@@ -74,7 +76,7 @@ class TestHost:
     def __init__(self, decisions: Mapping[str, list[dict[str, Any]]] | None = None) -> None:
         self.decisions = decisions or {}
         self.called: dict[str, Definition] = {}
-        self.calls = 0
+        self.wanted: list[CalledElement] = []
         self.said: list[str] = []
         self.driver: Driver
 
@@ -97,10 +99,10 @@ class TestHost:
         return ScriptOutcome(None, {"heard": [*variables.get("heard", ()), f"{implementation}:{event}"]})
 
     def call(self, wanted: CalledElement) -> Callee:
+        self.wanted.append(wanted)
         if wanted.key not in self.called:
             raise HostFailed(f"no process {wanted.key!r} is deployed")
-        self.calls += 1
-        instance_id = INSTANCE_ID.replace("7d4fb6a0", f"{self.calls:08x}")
+        instance_id = INSTANCE_ID.replace("7d4fb6a0", f"{len(self.wanted):08x}")
         return Callee(instance_id, self.called[wanted.key], None, self)
 
     def stored(self, instance_id: str) -> StoredInstance:
@@ -122,9 +124,10 @@ class TestHost:
 class Stored:
     """One instance as a database would keep it: its state, its scopes, what its effects say is open."""
 
-    def __init__(self, definition: Definition, caller: Caller | None) -> None:
+    def __init__(self, definition: Definition, caller: Caller | None, business_key: str | None = None) -> None:
         self.definition = definition
         self.caller = caller
+        self.business_key = business_key
         self.state = b""
         self.scopes: dict[int, dict[str, Any]] = {}
         self.effects: list[fx.Effect] = []
@@ -159,6 +162,8 @@ class Stored:
                 self.jobs[effect.number] = effect
             case fx.JobDropped():
                 del self.jobs[effect.number]
+            case fx.JobChanged():
+                self.jobs[effect.number] = self.jobs[effect.number]._replace(**effect.changes)
             case fx.ExternalTaskCreated():
                 self.external[effect.number] = effect
             case fx.ExternalTaskEnded():
@@ -167,6 +172,16 @@ class Stored:
                 self.subscriptions[effect.number] = effect
             case fx.Unsubscribed():
                 del self.subscriptions[effect.number]
+            case fx.Resubscribed(number, name):
+                self.subscriptions[number] = self.subscriptions[number]._replace(event_name=name)
+            case fx.Migrated(_, renamed, _):
+                for table in (self.tasks, self.jobs, self.external, self.subscriptions):
+                    for number, row in table.items():
+                        table[number] = row._replace(activity_id=renamed.get(row.activity_id, row.activity_id))
+            case fx.ActivityMigrated():
+                self.running[effect.number] = fx.ActivityStarted(*effect)
+            case fx.TaskMigrated(number, key, reference):
+                self.tasks[number] = self.tasks[number]._replace(form_key=key, form_ref=reference)
             case fx.ActivityStarted():
                 self.running[effect.number] = effect
             case fx.ActivityEnded():
@@ -192,6 +207,7 @@ class Driver:
         user: str | None = None,
         calls: Iterable[bytes] = (),
         instructions: Sequence[Instruction] = (),
+        business_key: str | None = None,
     ) -> None:
         self.definition: Definition = parse_bpmn(source, "test.bpmn", KNOWN_DELEGATES)[0]
         self.host = TestHost(decisions)
@@ -213,6 +229,7 @@ class Driver:
                 variables=variables,
                 user=user,
                 instructions=instructions,
+                business_key=business_key,
             )
         )
 
@@ -220,13 +237,16 @@ class Driver:
         for one in execution.touched():
             if one.instance_id not in self.instances:
                 assert one.is_new
-                self.instances[one.instance_id] = Stored(one._instance.definition, one.caller)
+                self.instances[one.instance_id] = Stored(one._instance.definition, one.caller, one.business_key)
+            self.instances[one.instance_id].definition = one._instance.definition
             self.instances[one.instance_id].keep(one)
 
     def stored(self, instance_id: str) -> StoredInstance:
         """What the engine asks for when a step reaches another instance."""
         kept = self.instances[instance_id]
-        return StoredInstance(instance_id, kept.definition, None, self.host, kept.state, kept.scopes, None, kept.caller)
+        return StoredInstance(
+            instance_id, kept.definition, None, self.host, kept.state, kept.scopes, kept.business_key, kept.caller
+        )
 
     def load(self, instance_id: str = INSTANCE_ID) -> Execution:
         """The instance as a new process would load it."""
@@ -238,6 +258,7 @@ class Driver:
             now=self.now,
             state=kept.state,
             scopes=kept.scopes,
+            business_key=kept.business_key,
             user=self.user,
             caller=kept.caller,
         )
@@ -318,6 +339,21 @@ class Driver:
 
     def modify(self, *instructions: Instruction) -> None:
         self.feed(lambda execution: execution.modify(instructions))
+
+    def migrate(
+        self,
+        source: bytes,
+        plan: Sequence[MigrationInstruction] | None = None,
+        *,
+        updates_triggers: bool = False,
+        **skips: bool,
+    ) -> None:
+        """The instance has gone over to the file's process, by a generated plan if none is given."""
+        target = parse_bpmn(source, "target.bpmn", KNOWN_DELEGATES)[0]
+        if plan is None:
+            plan = generate_plan(self.definition, target, updates_triggers=updates_triggers)
+        self.feed(lambda execution: execution.migrate(target, "target", self.host, plan, **skips))
+        self.definition = target
 
     def cancel(self) -> None:
         self.feed(lambda execution: execution.cancel())

@@ -218,17 +218,31 @@ def test_who_waited_before_the_throw_did_not_come_too_late() -> None:
 
 
 def test_an_instance_that_the_engine_has_in_hand_is_named_with_its_next_number() -> None:
-    called = process(start("i"), task("qt"), flows("i", "qt")).replace(b'id="p"', b'id="q"')
+    called = process(start("i"), catch("qc", signal(2)), flows("i", "qc")).replace(b'id="p"', b'id="q"')
     run = Driver(process(
-        start(), fork(), call("c", "q"), throw("thr", signal()), flows("s", "f", "c"), flows("f", "thr")
+        start(), task("t"), fork(), call("c", "q"), throw("thr", signal()), flows("s", "t", "f", "c"), flows("f", "thr")
     ), calls=[called])  # fmt: skip
+    run.complete("t")
     (thrown,) = _thrown(run)
     assert set(thrown.next_numbers) == set(run.instances)
 
 
+def test_a_new_instance_in_which_nobody_waits_for_a_signal_is_not_named() -> None:
+    called = process(start("i"), task("qt"), flows("i", "qt")).replace(b'id="p"', b'id="q"')
+    run = Driver(process(
+        start(), task("t"), fork(), call("c", "q"), throw("thr", signal()), flows("s", "t", "f", "c"), flows("f", "thr")
+    ), calls=[called])  # fmt: skip
+    run.complete("t")
+    (thrown,) = _thrown(run)
+    assert set(thrown.next_numbers) == {INSTANCE_ID}
+
+
 def test_an_instance_called_after_the_throw_is_not_named() -> None:
     called = process(start("i"), catch("qc", signal()), flows("i", "qc")).replace(b'id="p"', b'id="q"')
-    run = Driver(process(start(), throw("thr", signal()), call("c", "q"), flows("s", "thr", "c")), calls=[called])
+    run = Driver(process(
+        start(), task("t"), throw("thr", signal()), call("c", "q"), flows("s", "t", "thr", "c")
+    ), calls=[called])  # fmt: skip
+    run.complete("t")
     (thrown,) = _thrown(run)
     assert set(thrown.next_numbers) == {INSTANCE_ID}
     assert len(run.instances) == 2

@@ -105,6 +105,11 @@ MONTY = {
     "exit": "import sys\nsys.exit(0)",
     "regex": "import re\nassert re.match('(a|aa)+$', 'a' * 60 + 'b')",
     "print": "while True: print('x' * 10000)",
+    "loop in an error": "class A:\n    def __str__(self):\n        while True: pass\nraise BpmnError('c', A())",
+    "large error": "a = [1]\n" + "a = [a, a]\n" * 60 + "_mlc_thrown = a\nraise BpmnError('c')",
+    "large variable, then an error": "a = [1]\n"
+    + "a = [a, a]\n" * 60
+    + "execution.setVariable('a', a)\nraise BpmnError('c')",
 }
 FULL_PYTHON = {
     **PYTHON,
@@ -142,6 +147,11 @@ FULL_PYTHON = {
     "forged answers": "import os\nfor pipe in range(3, 64):\n    try:\n"
     '        os.write(pipe, b\'{"result": 666, "written": {}, "removed": []}\\n\' * 2)\n    except OSError: pass',
     "pipes": "import os\nwhile True: os.pipe()",
+    "loop in an error": "class A(BpmnError):\n    @property\n    def code(self):\n        while True: pass\n"
+    "    def __init__(self): pass\nraise A()",
+    "raising error": "class A(BpmnError):\n    @property\n    def code(self): raise BpmnError('d')\n"
+    "    def __init__(self): pass\nraise A()",
+    "large error": "raise BpmnError('c' * 40_000_000)",
 }
 JAVASCRIPT = {
     "loop": "while (true) {}",
@@ -161,6 +171,12 @@ JAVASCRIPT = {
     "poisoned journal": "Object.prototype.toJSON = function () { while (true) {} }; 1",
     "cycle": "let o = {}; o.o = o; execution.setVariable('o', o)",
     "deep value": "let o = []; for (let i = 0; i < 1e6; i++) o = [o]; execution.setVariable('o', o)",
+    "loop in an error": "throw new BpmnError('c', { toString() { while (true) {} } })",
+    "loop before an error": "BpmnError; while (true) { try { while (true) {} } catch (e) { } }",
+    "list before an error": "BpmnError; let a = []; while (true) a.push('x'.repeat(1000))",
+    "recursion before an error": "BpmnError; function f(n) { return f(n + 1) + 1 } f(0)",
+    "class walk of an error": "BpmnError.constructor('return process')()",
+    "java by an error": "BpmnError; Java.type('java.lang.Runtime').getRuntime().exec('touch @MARK@')",
     "proxy": "execution.setVariable('p', new Proxy([], { get() { while (true) {} } }))",
 }
 GROOVY = {
@@ -210,6 +226,10 @@ GROOVY = {
     "poisoned map": "execution.setVariable('x', [entrySet: { while (true) {} }] as Map)",
     "finalizer": "class A { void finalize() { while (true) {} } }\nnew A()",
     "source": "(" * 5000,
+    "loop in an error": "class A extends org.camunda.bpm.engine.delegate.BpmnError { A() { super('c') }\n"
+    "String getErrorCode() { while (true) {} } }\nthrow new A()",
+    "circle of causes": "class A extends RuntimeException { Throwable getCause() { new A() } }\nthrow new A()",
+    "2 GB error": "throw new org.camunda.bpm.engine.delegate.BpmnError('c' * 2000000000)",
 }
 ATTACKS = [
     pytest.param(language, source, id=f"{language}: {name}")

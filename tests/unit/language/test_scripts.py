@@ -411,6 +411,8 @@ LINES = st.one_of(
     st.tuples(st.sampled_from(["a", "out"]), EXPRESSIONS).map(lambda p: f"execution.setVariable('{p[0]}', {p[1]})"),
     st.sampled_from(["a", "out"]).map(lambda name: f"execution.removeVariable('{name}')"),
     st.tuples(EXPRESSIONS, st.sampled_from(NAMES), EXPRESSIONS).map(lambda p: f"if {p[0]}:\n    {p[1]} = {p[2]}"),
+    st.tuples(EXPRESSIONS, EXPRESSIONS).map(lambda p: f"raise BpmnError({p[0]}, {p[1]})"),
+    st.tuples(EXPRESSIONS, st.sampled_from(["'c'", "a"])).map(lambda p: f"if {p[0]}:\n    raise BpmnError({p[1]})"),
     EXPRESSIONS,
 )
 

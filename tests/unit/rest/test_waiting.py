@@ -7,18 +7,27 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+import anyio
 import httpx2
 import pytest
 
-from mlc_service.identity import OpenDoor
+from mlc_service.identity import Authenticated, OpenDoor
 from mlc_service.language.scripts import ScriptRunner
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.rest.application import create_app
+from mlc_service.rest.camunda.call import Call, ClientGone
+from mlc_service.rest.camunda.external_tasks import fetch
 from mlc_service.rest.dependencies import Dependencies
 from mlc_service.server import Background, listen, port_of
+from tests.unit.engine.driver import diagram, flows
 
 PATIENCE_SECONDS = 20
-FETCH = "/mlc-service/rest/external-task/fetchAndLock"
+REST = "/mlc-service/rest"
+FETCH = f"{REST}/external-task/fetchAndLock"
+SHIPPING = diagram(
+    '<bpmn:startEvent id="s"/><bpmn:serviceTask id="ship" camunda:type="external" camunda:topic="orders"/>'
+    + flows("s", "ship")
+)
 WAITING = {
     "workerId": "w",
     "maxTasks": 1,
@@ -65,6 +74,13 @@ class Site:
     def waiting(self):
         return self.app.state.waiting_room.waiting
 
+    def deploy(self):
+        answer = self.client.post(f"{REST}/deployment/create", files={"p.bpmn": ("p.bpmn", SHIPPING)})
+        assert answer.status_code == 200, answer.text
+
+    def start(self):
+        return self.client.post(f"{REST}/process-definition/key/p/start", json={}).json()["id"]
+
     def fetch_later(self):
         """The answer of a worker that waits, in a thread of its own."""
         return self._callers.submit(self.client.post, FETCH, json=WAITING)
@@ -80,7 +96,7 @@ def test_waiting_requests_hold_no_thread(site):
     for _ in range(5):
         site.fetch_later()
     wait_until(lambda: site.waiting == 5)
-    assert site.client.get("/mlc-service/rest/external-task/count").json() == {"count": 0}
+    assert site.client.get(f"{REST}/external-task/count").json() == {"count": 0}
 
 
 def test_waiting_requests_are_answered_when_the_service_ends(units, clock):
@@ -97,3 +113,52 @@ def test_who_goes_away_does_not_wait_any_more(site):
         connection.sendall(head.encode() + body)
         wait_until(lambda: site.waiting == 1)
     wait_until(lambda: site.waiting == 0)
+
+
+def test_who_waits_gets_what_a_command_of_this_process_has_made(site):
+    site.deploy()
+    answer = site.fetch_later()
+    wait_until(lambda: site.waiting == 1)
+    instance_id = site.start()
+    [task] = answer.result().json()
+    assert (task["processInstanceId"], task["workerId"], task["activityId"]) == (instance_id, "w", "ship")
+
+
+def test_of_many_who_wait_each_task_goes_to_one(site):
+    site.deploy()
+    answers = [site.fetch_later() for _ in range(4)]
+    wait_until(lambda: site.waiting == 4)
+    started = {site.start() for _ in range(4)}
+    fetched = [task["processInstanceId"] for answer in answers for task in answer.result().json()]
+    assert sorted(fetched) == sorted(started)
+
+
+def test_a_task_that_is_given_back_goes_to_who_waits(site):
+    site.deploy()
+    site.start()
+    [task] = site.client.post(FETCH, json=WAITING | {"workerId": "first"}).json()
+    answer = site.fetch_later()
+    wait_until(lambda: site.waiting == 1)
+    site.client.post(f"{REST}/external-task/{task['id']}/unlock")
+    assert [one["workerId"] for one in answer.result().json()] == ["w"]
+
+
+def test_nothing_is_locked_for_a_client_that_has_gone(site):
+    """It goes away while its request looks: what was found is not kept."""
+    site.deploy()
+    site.start()
+    call = Call(
+        deps=site.app.state.deps,
+        caller=Authenticated(""),
+        method="POST",
+        path={},
+        query={},
+        raw_body=json.dumps(WAITING | {"asyncResponseTimeout": None}).encode(),
+        content_type="application/json",
+        base_url="",
+        waiting_room=site.app.state.waiting_room,
+    )
+    call.gone.set()
+    with pytest.raises(ClientGone):
+        anyio.run(fetch, call)
+    assert [task["workerId"] for task in site.client.get(f"{REST}/external-task").json()] == [None]

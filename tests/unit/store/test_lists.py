@@ -74,17 +74,32 @@ def filled(units: Units) -> Units:
         for number, (id, variables) in enumerate(VARIABLES.items()):
             definition, key = ("q:1", "q") if id == "i3" else ("p:2", "p")
             unit.instances.insert(
-                InstanceRow(id, definition, key, f"order-{id}", b"s", variables, False, 1, minutes(number)),
+                InstanceRow(
+                    id, definition, key, f"order-{id}", id, None, None, b"s", variables, False, 1, minutes(number)
+                ),
                 {5: {"x": 1}},
             )
             task = TaskRow(
                 f"t-{id}", id, definition, key, "review", 5, "Review it", None, None, None, None,
-                50 + number, minutes(number), None, minutes(number), None, None, False,
+                50 + number, minutes(number), None, minutes(number), None, None, False, None,
             )  # fmt: skip
             unit.tasks.insert([task], [CandidateRow(task.id, "group", "reviewers"), CandidateRow(task.id, "user", id)])
             unit.history.insert_instance(
                 HistoricInstanceRow(
-                    id, definition, key, f"order-{id}", "start", None, "ann", "ACTIVE", minutes(number), None, None
+                    id,
+                    definition,
+                    key,
+                    f"order-{id}",
+                    "start",
+                    None,
+                    "ann",
+                    "ACTIVE",
+                    minutes(number),
+                    None,
+                    None,
+                    id,
+                    None,
+                    {},
                 )
             )
             unit.history.insert_activities(
