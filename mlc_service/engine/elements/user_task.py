@@ -60,6 +60,10 @@ class UserTask(Node):
         super().__init__(process, node_id, bpmn_name)
         self.form = form
 
+    @property
+    def is_plain_task(self) -> bool:
+        return not (self.boundary_events or self.input_parameters or self.output_parameters or self.form.timeouts)
+
     def has_task_listeners(self, event: str) -> bool:
         """Whether somebody listens to that event of the task."""
         return bool(self.form.listeners.get(event))
@@ -81,10 +85,16 @@ class UserTask(Node):
         )
         for index, timeout in enumerate(form.timeouts):
             self.arm_timeout(timeout, token, index)
-        self._tell("create", token, task)
-        if task.assignee is not None:
-            self._tell("assignment", token, task)
-        instance.effects.append(
+        try:
+            self._tell("create", token, task)
+            if task.assignee is not None:
+                self._tell("assignment", token, task)
+        finally:
+            # even if a listener throws a BPMN error: the task has been there
+            self._created(token, wait, task)
+
+    def _created(self, token: Token, wait: Wait, task: TaskView) -> None:
+        token.workflow.effects.append(
             fx.TaskCreated(
                 wait.number,
                 token.id,

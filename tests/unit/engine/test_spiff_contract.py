@@ -26,11 +26,11 @@ from mlc_service.engine.tokens import Token
 from tests.unit.engine.driver import Driver, diagram, flows
 
 OVERRIDDEN = [
-    (Task, Token, ["_set_state", "run", "parent", "children"]),
+    (Task, Token, ["_set_state", "run", "complete", "parent", "children"]),
     (
         TaskSpec,
         Node,
-        ["_update", "_update_hook", "_on_ready", "_run", "_run_hook", "_on_complete", "_on_complete_hook"],
+        ["_update", "_on_ready", "_run", "_run_hook", "_on_complete", "_on_complete_hook"],
     ),
     (BpmnWorkflow, Instance, ["do_engine_steps"]),
     (BpmnParser, DiagramReader, ["_add_data_stores", "_add_diagram_indexes", "_add_correlations"]),
@@ -49,7 +49,7 @@ def test_every_name_we_override_is_still_there(stock: type, ours: type, names: l
 
 def test_spiff_calls_the_hooks_in_the_order_we_count_on(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    for name in ("_update", "_update_hook", "_on_ready", "_run", "_run_hook", "_on_complete", "_on_complete_hook"):
+    for name in ("_update", "_on_ready", "_run", "_run_hook", "_on_complete", "_on_complete_hook"):
         original = getattr(Node, name)
 
         def recording(self: Node, token: Token, _name: str = name, _original: object = original) -> object:
@@ -59,9 +59,7 @@ def test_spiff_calls_the_hooks_in_the_order_we_count_on(monkeypatch: pytest.Monk
 
         monkeypatch.setattr(Node, name, recording)
     Driver(diagram('<bpmn:startEvent id="s"/><bpmn:task id="t"/>' + flows("s", "t")))
-    assert calls == [
-        "_update", "_update_hook", "_on_ready", "_run", "_run_hook", "_on_complete", "_on_complete_hook",
-    ]  # fmt: skip
+    assert calls == ["_update", "_on_ready", "_run", "_run_hook", "_on_complete", "_on_complete_hook"]
 
 
 def test_the_methods_of_spiff_that_tokens_inherit_do_what_we_think() -> None:
