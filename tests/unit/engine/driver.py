@@ -87,6 +87,11 @@ class TestHost:
     ) -> ScriptOutcome:
         return ScriptOutcome(None, {"heard": [*variables.get("heard", ()), f"{implementation}:{event}"]})
 
+    def task_facts(self, instance_id: str, number: int) -> Mapping[str, Any]:
+        task = self.driver.instances[instance_id].tasks[number]
+        names = ("name", "description", "assignee", "due", "follow_up", "priority")
+        return {name: getattr(task, name) for name in names}
+
     def call(self, wanted: CalledElement) -> Callee:
         self.wanted.append(wanted)
         if wanted.key not in self.called:
