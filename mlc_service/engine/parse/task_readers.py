@@ -114,7 +114,6 @@ class ServiceTaskReader(NodeReader):
             self.problem("camunda:errorEventDefinition needs an errorRef to an error with an errorCode", element)
         return ErrorMapping(
             code or "",
-            self.error_message(element),
             self.sources.expression(expression, element, "camunda:errorEventDefinition"),
         )
 
