@@ -29,7 +29,7 @@ from mlc_service.language.scripts import ScriptOutcome, ScriptRunner
 
 INSTANCE_ID = "7d4fb6a0-96e4-4b0e-9c65-1a2b3c4d5e6f"
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-KNOWN_DELEGATES = frozenset({"train", "deploy", "com.example.Deploy"})
+KNOWN_DELEGATES = frozenset({"train", "deploy", "com.example.Deploy", "http-connector"})
 
 _HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
