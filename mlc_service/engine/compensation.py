@@ -91,10 +91,13 @@ def throw(thrower: Token, activity_id: str | None) -> bool:
     while scope.task_spec.is_compensation and scope.parent is not None:
         scope = scope.parent
     kept: list[Record] = scope.internal_data.get(_KEPT, [])
-    chosen = [record for record in kept if activity_id is None or record["node"].removesuffix(BODY) == activity_id]
+    chosen: list[Record] = []
+    left: list[Record] = []
+    for record in kept:
+        is_meant = activity_id is None or record["node"].removesuffix(BODY) == activity_id
+        (chosen if is_meant else left).append(record)
     if not chosen:
         return False
-    left = [record for record in kept if record not in chosen]
     if left:
         scope.internal_data[_KEPT] = left
     else:

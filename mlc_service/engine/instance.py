@@ -19,6 +19,7 @@ from .hierarchy import Caller, Hierarchy
 from .host import Callee, Host
 from .tokens import Token, Wait
 from .variables import write_all, write_local
+from .waits import ConditionalWaits, SignalWaits
 
 if TYPE_CHECKING:
     from .definition import Definition
@@ -62,14 +63,16 @@ class Instance(BpmnWorkflow):
         self.data: dict[str, Any] = {}
         self.tasks: dict[int, Token] = {}
         self.waits: dict[int, Wait] = {}
-        self.signal_waits: dict[int, Wait] = {}
-        self.conditional_waits: dict[int, Wait] = {}
+        self.signal_waits = SignalWaits()
+        self.conditional_waits = ConditionalWaits()
         # what conditional events have to look at: a changed variable (scope, name, create | update | delete), or
         # (scope, None, number) a wait for a condition that has just begun
         self.variable_events: list[tuple[Token, str | None, str | int]] = []
         # inclusive joins with tokens that wait: number of the scope, id of the gateway
         self.open_joins: set[tuple[int, str]] = set()
         self.last_activity: str | None = None
+        # the typed value that a multi-instance activity has last read as a collection, and what it was read as
+        self.last_collection: tuple[Any, Any] = (None, None)
         self.effects: list[fx.Effect] = []
         self.changed: set[int] = set()
         self.stored_scopes: set[int] = set()
@@ -128,9 +131,9 @@ class Instance(BpmnWorkflow):
         self.waits[wait.number] = wait
         wait.token.waits[wait.number] = wait
         if wait.kind == "signal":
-            self.signal_waits[wait.number] = wait
+            self.signal_waits.add(wait)
         elif wait.kind == "conditional":
-            self.conditional_waits[wait.number] = wait
+            self.conditional_waits.add(wait)
 
     def answered(self, number: int, kinds: tuple[str, ...]) -> Wait:
         """The wait of that number, if it is of one of the kinds; raises NotWaiting."""
@@ -152,8 +155,10 @@ class Instance(BpmnWorkflow):
         elif kind == "external":
             self.effects.append(fx.ExternalTaskEnded(number))
         elif kind not in _SILENT_KINDS:
-            self.signal_waits.pop(number, None)
-            self.conditional_waits.pop(number, None)
+            if kind == "signal":
+                self.signal_waits.remove(wait)
+            elif kind == "conditional":
+                self.conditional_waits.remove(wait)
             self.effects.append(fx.Unsubscribed(number))
 
     def end_waits(self, token: Token) -> None:
@@ -163,8 +168,8 @@ class Instance(BpmnWorkflow):
     def signal(self, event_name: str, variables: Mapping[str, Any]) -> None:
         """Whoever waits for the signal in this instance has received it."""
         # those who wait now; who begins to wait because of it comes too late
-        for wait in list(self.signal_waits.values()):
-            if wait.number in self.waits and wait.node.signal_name(wait) == event_name:
+        for wait in self.signal_waits.of(event_name):
+            if wait.number in self.waits:
                 wait.node.answer(wait, variables)
 
     def look_at_conditions(self) -> None:
@@ -172,13 +177,16 @@ class Instance(BpmnWorkflow):
         while self.variable_events:
             events, self.variable_events = self.variable_events, []
             for scope, name, event in events:
-                for wait in list(self.conditional_waits.values()):
-                    if wait.number not in self.waits or not (name is None or wait.token.is_inside(scope)):
-                        continue
-                    trigger = wait.node.trigger
-                    concerns = wait.number == event if name is None else trigger.concerns(name, event)
-                    if concerns and trigger.is_met(wait.token):
+                for wait in self._concerned(scope, name, event):
+                    if wait.number in self.waits and wait.node.trigger.is_met(wait.token):
                         wait.node.answer(wait, {})
+
+    def _concerned(self, scope: Token, name: str | None, event: str | int) -> list[Wait]:
+        if name is None:
+            begun = self.waits.get(int(event))
+            return [] if begun is None else [begun]
+        waits = self.conditional_waits.concerned(scope, name)
+        return [wait for wait in waits if wait.node.trigger.concerns(name, str(event))]
 
     # -- the tree ---------------------------------------------------------------------------------------------------
 

@@ -36,7 +36,10 @@ _NO_INSTRUCTION = "there is no migration instruction for its activity"
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """An activity instance or (`is_continuation`) a waiting continuation that cannot be migrated, and why not."""
+    """An activity instance or (`is_continuation`) a waiting continuation that cannot be migrated, and why not.
+
+    Number 0 is the instance itself, whose activity is its definition.
+    """
 
     number: int
     activity_id: str
@@ -91,7 +94,7 @@ class _Step:
             if failures:
                 yield Unfit(
                     token.id if continuation is None else continuation.number,
-                    str(token.task_spec.name),
+                    str(token.task_spec.name if token.parent is not None else self.instance.definition_id),
                     self.plan.get(str(token.task_spec.name)),
                     continuation is not None,
                     failures,

@@ -90,7 +90,12 @@ class SignalThrow:
         instance = token.workflow
         event_name = self.name.text(token) or ""
         variables = self.payload.of(token)
-        known = {one.instance_id: one.next_number for one in instance.hierarchy.instances.values()}
+        # a new instance in which nobody waits for a signal need not be told from one that comes later
+        known = {
+            one.instance_id: one.next_number
+            for one in instance.hierarchy.instances.values()
+            if one.signal_waits or not one.is_new
+        }
         instance.effects.append(fx.SignalThrown(event_name, variables, known, self.is_async))
         if not self.is_async:
             instance.signal(event_name, variables)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...language.errors import ExpressionError
 from .. import compensation
 from ..errors import InvalidModification
-from ..values import plain
+from ..values import TypedValue, plain
 from ..variables import find, write_local
 from .node import Node, ProcessSpec
 from .values import Condition, ExpressionSource
@@ -148,7 +148,7 @@ class MultiInstance(Node):
         if isinstance(value, str):
             # the name of a variable, which is how camunda:collection is written most of the time
             found = find(token, value)
-            value = None if found is None else plain(found[1])
+            value = None if found is None else self._plain(token, found[1])
             if value is None:
                 raise ExpressionError(f"Variable '{self.collection.expression.text}' is not found", "")
         if isinstance(value, Mapping) or not isinstance(value, (list, tuple, set, frozenset)):
@@ -156,7 +156,18 @@ class MultiInstance(Node):
                 f"the collection {self.collection.expression.text!r} of {self.inner.name!r} is no list",
                 self.collection.expression.text,
             )
-        return list(value)
+        # not copied if it need not be: a sequential loop asks again for each element
+        return value if isinstance(value, list) else list(value)
+
+    @staticmethod
+    def _plain(token: Token, value: Any) -> Any:
+        """As `values.plain`; a text is parsed once in a command, not once for each element."""
+        if not isinstance(value, TypedValue):
+            return value
+        instance = token.workflow
+        if instance.last_collection[0] is not value:
+            instance.last_collection = (value, plain(value))
+        return instance.last_collection[1]
 
     def _total(self, token: Token, items: list[Any] | None) -> int:
         if self.cardinality is None:

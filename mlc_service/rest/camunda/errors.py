@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from mlc_service.dmn import DecisionError
-from mlc_service.engine import ExecutionFailed, InvalidModification, NotWaiting
+from mlc_service.engine import ExecutionFailed, InvalidModification, InvalidPlan, NotMigratable, NotWaiting
 from mlc_service.jobs.work import JobFailed
 from mlc_service.problems import InvalidResource, Problem
 from mlc_service.process import errors as process
+from mlc_service.rest.camunda.migration_dto import instance_report, plan_report
 from mlc_service.rest.camunda.waiting_room import RoomFull
 from mlc_service.rest.errors import HttpProblem
 from mlc_service.store import errors as store
@@ -68,6 +69,18 @@ def explaining(what: str) -> Iterator[None]:
         raise HttpProblem(
             problem.status, problem.kind, f"{what}: {problem.message}", problem.code, extra=problem.extra
         ) from error
+
+
+@contextmanager
+def naming_a_definition() -> Iterator[None]:
+    """A definition that does not exist is the client's mistake inside, since another thing was asked for."""
+    try:
+        yield
+    except store.NotFound as missing:
+        if missing.kind != "process definition":
+            raise
+        message = f"no deployed process definition found with id '{missing.id}': processDefinition is null"
+        raise HttpProblem(400, "InvalidRequestException", message) from missing
 
 
 def _not_found(error: store.NotFound) -> HttpProblem:
@@ -172,6 +185,14 @@ def _no_form(error: process.NoForm) -> HttpProblem:
     return HttpProblem(400, "InvalidRequestException", str(error))
 
 
+def _not_caught(error: process.NotCaught) -> HttpProblem:
+    message = (
+        f"Task with id '{error.task_id}' throws an {error.kind} event with {error.kind}Code '{error.code}', "
+        f"but no {error.kind} handler was defined."
+    )
+    return HttpProblem(400, "BadUserRequestException", message, 0)
+
+
 def _not_resolvable(error: process.NotResolvable) -> HttpProblem:
     return HttpProblem(400, "BadUserRequestException", f"Cannot resolve an incident of type {error.kind}", 0)
 
@@ -202,6 +223,51 @@ def _invalid_modification(error: InvalidModification) -> HttpProblem:
     return HttpProblem(400, "NotValidException", f"Cannot perform {error}", 0)
 
 
+def _unknown_plan_end(error: process.UnknownPlanEnd) -> HttpProblem:
+    message = f"ENGINE-23008 {error.role.capitalize()} process definition with id '{error.id}' does not exist"
+    return HttpProblem(400, "InvalidRequestException", message, 0)
+
+
+def _invalid_plan(error: InvalidPlan) -> HttpProblem:
+    lines = "".join(f"\n\t{problem}" for problem in error.problems)
+    report = plan_report(error.problems)
+    message = f"ENGINE-23001 The migration plan is not valid:{lines}"
+    return HttpProblem(400, "MigrationPlanValidationException", message, 0, extra={"validationReport": report})
+
+
+def _not_migratable(error: NotMigratable) -> HttpProblem:
+    lines = "".join(f"\n\t{one}" for one in error.unfit)
+    report = instance_report(error)
+    message = f"ENGINE-23004 Cannot migrate process instance '{error.instance_id}':{lines}"
+    return HttpProblem(
+        400, "MigratingProcessInstanceValidationException", message, 0, extra={"validationReport": report}
+    )
+
+
+def _no_such_instance(error: process.NoSuchInstance) -> HttpProblem:
+    if error.deed == "restarted":
+        return HttpProblem(400, "InvalidRequestException", f"Historic process instance '{error.instance_id}' not found")
+    message = f"{_named(error)}. The process instance does not exist"
+    return HttpProblem(500, "ProcessEngineException", message, 0)
+
+
+def _other_definition(error: process.OtherDefinition) -> HttpProblem:
+    wanted = "the source process definition of the migration plan" if error.deed == "migrated" else "the given one"
+    what = f"Its process definition '{error.definition_id}' does not match {wanted}, '{error.wanted}'"
+    return HttpProblem(500, "ProcessEngineException", f"{_named(error)}. {what}", 0)
+
+
+def _named(error: process.NoSuchInstance | process.OtherDefinition) -> str:
+    kind = "Historic process instance" if error.deed == "restarted" else "Process instance"
+    return f"{kind} '{error.instance_id}' cannot be {error.deed}"
+
+
+def _still_running(error: process.StillRunning) -> HttpProblem:
+    what = "It is not completed or terminated."
+    message = f"Historic process instance '{error.instance_id}' cannot be restarted. {what}"
+    return HttpProblem(500, "ProcessEngineException", message, 0)
+
+
 def _failed(error: Exception) -> HttpProblem:
     return HttpProblem(500, "ProcessEngineException", str(error), 0)
 
@@ -226,7 +292,14 @@ _TABLE: list[tuple[type[Exception], Callable[[Any], HttpProblem]]] = [
     (process.NotSubscribed, _not_subscribed),
     (process.FormRefused, _form_refused),
     (process.NoForm, _no_form),
+    (process.NotCaught, _not_caught),
     (process.NotResolvable, _not_resolvable),
+    (process.UnknownPlanEnd, _unknown_plan_end),
+    (InvalidPlan, _invalid_plan),
+    (NotMigratable, _not_migratable),
+    (process.NoSuchInstance, _no_such_instance),
+    (process.OtherDefinition, _other_definition),
+    (process.StillRunning, _still_running),
     (process.SignalStorm, _failed),
     (store.IllegalMove, _illegal_move),
     (store.LeaseLost, _lease_lost),

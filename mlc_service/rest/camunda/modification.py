@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mlc_service.process.modification import Instruction, modify_instance
+from mlc_service.process.modification import Instruction, modify_instance, modify_instances
 from mlc_service.rest.camunda import fields
 from mlc_service.rest.camunda.body import Body
 from mlc_service.rest.camunda.call import Call, Route
+from mlc_service.rest.camunda.errors import naming_a_definition
+from mlc_service.rest.camunda.process_instances import instances_of
 from mlc_service.rest.camunda.values import read_value
 from mlc_service.rest.errors import bad_request
+from mlc_service.store.units import UnitOfWork
 
 _CANCEL = ("activityId", "activityInstanceId", "transitionInstanceId")
 # what an instruction needs to name
@@ -31,6 +34,30 @@ def modify(call: Call) -> None:
             skips_listeners=skips_listeners, skips_mappings=skips_mappings, user=call.caller.user_id,
         )
     )  # fmt: skip
+
+
+def modify_many(call: Call) -> None:
+    """The same is done to several instances of one definition."""
+    body = call.body
+    definition_id = body.required_text("processDefinitionId", "processDefinitionId is null")
+    instructions = [_instruction_for_many(Body(one)) for one in body.objects("instructions")]
+    if not instructions:
+        raise bad_request("Modification instructions cannot be empty")
+    find = instances_of(call)
+    skips_listeners, skips_mappings = body.flag("skipCustomListeners"), body.flag("skipIoMappings")
+    body.text("annotation")
+
+    def work(unit: UnitOfWork) -> None:
+        ids = find(unit)
+        if not ids:
+            raise bad_request("Process instance ids cannot be empty: Process instance ids is empty")
+        modify_instances(
+            unit, call.deps.process, definition_id, ids, instructions,
+            skips_listeners=skips_listeners, skips_mappings=skips_mappings, user=call.caller.user_id,
+        )  # fmt: skip
+
+    with naming_a_definition():
+        call.run(work)
 
 
 def read_instructions(documents: Sequence[Mapping[str, Any]]) -> list[Instruction]:
@@ -66,6 +93,15 @@ def _instruction(body: Body) -> Instruction:
         ancestor_activity_instance_id=body.text("ancestorActivityInstanceId"),
         variables=_variables(body.document.get("variables")),
     )
+
+
+def _instruction_for_many(body: Body) -> Instruction:
+    """As `_instruction`, but what is to be cancelled can be named by its activity only."""
+    if body.text("type") != "cancel":
+        return _instruction(body)
+    named = body.required_text("activityId", "For instruction type 'cancel': 'activityId' must be set")
+    only_present = body.flag("cancelCurrentActiveActivityInstances")
+    return Instruction(kind="cancel", activity_id=named, only_present=only_present)
 
 
 def _cancellation(body: Body) -> Instruction:
@@ -108,10 +144,24 @@ _MODIFY: fields.Schema = {
         "annotation": {"type": "string"},
     },
 }
+_MODIFY_MANY: fields.Schema = {
+    "type": "object",
+    "properties": {
+        **_MODIFY["properties"],
+        "processDefinitionId": {"type": "string"},
+        "processInstanceIds": {"type": "array", "items": {"type": "string"}},
+        "processInstanceQuery": {"type": "object"},
+        "historicProcessInstanceQuery": {"type": "object"},
+    },
+}
 
 ROUTES = [
     Route(
         "POST", "/process-instance/{id}/modification", modify, "Process Instance", "Cancel and begin activities",
         request=_MODIFY,
+    ),
+    Route(
+        "POST", "/modification/execute", modify_many, "Modification", "Cancel and begin activities in many",
+        request=_MODIFY_MANY,
     ),
 ]  # fmt: skip

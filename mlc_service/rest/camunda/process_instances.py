@@ -126,10 +126,19 @@ def _group(call: Call) -> Callable[[UnitOfWork], Sequence[str]]:
         raise bad_request(
             "Either processDefinitionId or processDefinitionKey should be set to update the suspension state."
         )
-    return _by_queries(call)
+    by_queries = instances_of(call)
+
+    def find(unit: UnitOfWork) -> Sequence[str]:
+        found = by_queries(unit)
+        if not found:
+            raise bad_request("No process instance ids given: Process Instance ids is empty")
+        return found
+
+    return find
 
 
-def _by_queries(call: Call) -> Callable[[UnitOfWork], Sequence[str]]:
+def instances_of(call: Call) -> Callable[[UnitOfWork], Sequence[str]]:
+    """How to find the instances that a body names by ids and by queries of live and of past ones. Raises a 400."""
     ids = call.body.texts("processInstanceIds") or []
     live = PROCESS_INSTANCES.wanted_by(call, call.body.document.get("processInstanceQuery"))
     past = HISTORIC_INSTANCES.wanted_by(call, call.body.document.get("historicProcessInstanceQuery"))
@@ -140,8 +149,6 @@ def _by_queries(call: Call) -> Callable[[UnitOfWork], Sequence[str]]:
             found += unit.instances.ids(live)
         if past is not None:
             found += [row.id for row in unit.history.find_instances(past)]
-        if not found:
-            raise bad_request("No process instance ids given: Process Instance ids is empty")
         return found
 
     return find

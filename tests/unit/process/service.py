@@ -73,6 +73,10 @@ class Service:
     def start(self, key: str = "p", **options: Any) -> StartedInstance:
         return self.run(start_instance, StartInstance(definition_key=key, **options))
 
+    def run_in(self, definition_id: str, **options: Any) -> str:
+        """Id of a new instance of that very definition."""
+        return self.run(start_instance, StartInstance(definition_id=definition_id, **options)).id
+
     def begin(self, process: str, outside: str = "", **options: Any) -> StartedInstance:
         """A process of that content is deployed and an instance of it started."""
         self.deploy(diagram(process, outside))
