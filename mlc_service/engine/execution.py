@@ -250,9 +250,15 @@ class Execution:
         self._go_on(wait, lambda: wait.node.go_on(wait))
 
     def delegate_variables(self, number: int) -> dict[str, Any]:
-        """The variables that the delegate of job `number` sees, plain, its input parameters included."""
+        """The variables that the delegate of job `number` sees, plain, its input parameters included.
+
+        Raises ExecutionFailed if a field or an input of a connector cannot be worked out.
+        """
         wait = self._instance.answered(number, ("delegate",))
-        inputs: dict[str, Any] = wait.node.delegate_inputs(wait.token)
+        try:
+            inputs: dict[str, Any] = wait.node.delegate_inputs(wait.token)
+        except FAILURES as failure:
+            raise failed(failure, str(wait.node.name)) from failure
         return inputs
 
     def delegate_completed(self, number: int, written: Mapping[str, Any], removed: Iterable[str] = ()) -> None:

@@ -22,7 +22,6 @@ class ErrorMapping:
     """`camunda:errorEventDefinition`: what a worker reports is a BPMN error if the expression holds."""
 
     code: str
-    message: ExpressionSource | None
     expression: ExpressionSource
 
 
@@ -83,8 +82,8 @@ class ExternalTaskNode(Node):
         write_all(token, variables)
         for mapping in self.error_mappings:
             if self._holds(mapping, token, facts, must_evaluate):
-                message = None if mapping.message is None else mapping.message.text(token)
-                token.workflow.fail(token, BpmnErrorThrown(mapping.code, message))
+                # not the message that the diagram has for the error, but what the worker said last (Camunda)
+                token.workflow.fail(token, BpmnErrorThrown(mapping.code, facts.get("errorMessage")))
                 return True
         return False
 

@@ -31,7 +31,7 @@ from mlc_service.language.scripts import ScriptOutcome, ScriptRunner
 
 INSTANCE_ID = "7d4fb6a0-96e4-4b0e-9c65-1a2b3c4d5e6f"
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-KNOWN_DELEGATES = frozenset({"train", "deploy", "com.example.Deploy"})
+KNOWN_DELEGATES = frozenset({"train", "deploy", "com.example.Deploy", "http-connector"})
 
 _HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -97,6 +97,11 @@ class TestHost:
         self, implementation: str, event: str, variables: Mapping[str, Any], facts: Mapping[str, Any]
     ) -> ScriptOutcome:
         return ScriptOutcome(None, {"heard": [*variables.get("heard", ()), f"{implementation}:{event}"]})
+
+    def task_facts(self, instance_id: str, number: int) -> Mapping[str, Any]:
+        task = self.driver.instances[instance_id].tasks[number]
+        names = ("name", "description", "assignee", "due", "follow_up", "priority")
+        return {name: getattr(task, name) for name in names}
 
     def call(self, wanted: CalledElement) -> Callee:
         self.wanted.append(wanted)
