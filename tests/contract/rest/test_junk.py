@@ -38,6 +38,8 @@ NAMES = [
     "username", "password", "processDefinitionKey", "startInstructions", "executionDate",
     "workerId", "topics", "topicName", "maxTasks", "lockDuration", "newDuration", "errorCode", "errorMessage",
     "retryTimeout", "localVariables", "externalTaskIds", "externalTaskQuery", "processInstanceQuery", "priority",
+    "migrationPlan", "instructions", "sourceProcessDefinitionId", "targetProcessDefinitionId", "initialVariables",
+    "historicProcessInstanceQuery", "processDefinitionId", "annotation",
 ]  # fmt: skip
 
 
