@@ -40,6 +40,8 @@ NAMES = [
     "priority", "due", "delegationState", "processInstanceQuery", "historicProcessInstanceQuery", "jobDefinitionId",
     "workerId", "topics", "topicName", "maxTasks", "lockDuration", "newDuration", "errorCode", "errorMessage",
     "retryTimeout", "localVariables", "externalTaskIds", "externalTaskQuery", "processInstanceQuery", "priority",
+    "migrationPlan", "instructions", "sourceProcessDefinitionId", "targetProcessDefinitionId", "initialVariables",
+    "historicProcessInstanceQuery", "processDefinitionId", "annotation",
 ]  # fmt: skip
 
 
