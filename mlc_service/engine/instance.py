@@ -240,8 +240,17 @@ class Instance(BpmnWorkflow):
 
     def cancel_token(self, token: Token) -> None:
         """The token and all it encloses are cancelled, innermost first; its scope is not asked whether it is done."""
-        for child in token.children:
-            self.cancel_token(child)
+        # no recursion: scopes may be nested deeper than Python's stack, with what they call
+        outer_first = []
+        to_visit = [token]
+        while to_visit:
+            visited = to_visit.pop()
+            outer_first.append(visited)
+            to_visit.extend(visited.each_child())
+        for one in reversed(outer_first):
+            self._cancel_alone(one)
+
+    def _cancel_alone(self, token: Token) -> None:
         self.end_calls(token)
         if token.is_started:
             self._tell_canceled(token, task_first=self.is_deleted and self.caller is None)
