@@ -216,7 +216,7 @@ class Process:
 @st.composite
 def processes(draw: Callable[[st.SearchStrategy[Any]], Any]) -> Process:
     builder = Builder(draw)
-    block = builder.block(3)
+    block = builder.sequence(3)
     source = diagram(
         f'<bpmn:startEvent id="s"/>{block.xml}<bpmn:endEvent id="e"/>' + flow("s", block.first) + flow(block.last, "e"),
         OUTSIDE,
