@@ -21,8 +21,8 @@ from . import state as stored_form
 from .definition import Definition
 from .effects import Effect
 from .elements.node import Node
-from .errors import FAILURES, BpmnErrorThrown, ExecutionFailed, NotWaiting, failed
-from .hierarchy import Caller, Hierarchy, StoredInstance
+from .errors import BpmnErrorThrown, ExecutionFailed, NotWaiting
+from .hierarchy import Caller, Hierarchy, StoredInstance, attempt
 from .host import Host
 from .instance import Instance
 from .migration import MigrationInstruction
@@ -294,6 +294,7 @@ class Execution:
             else:
                 write_all(token, written)
             remove(token, deleted, local=local)
+            self._instance.look_at_conditions()
 
         self._run(str(token.task_spec.name), write)
 
@@ -345,12 +346,7 @@ class Execution:
 
     def _run(self, element_id: str, step: Callable[[], object], token: Token | None = None) -> None:
         instance = self._instance
-        try:
-            step()
-        except BpmnErrorThrown as thrown:
-            instance.fail(token or instance.task_tree, thrown)
-        except FAILURES as failure:
-            raise failed(failure, element_id) from failure
+        attempt(step, token or instance.task_tree, element_id)
         instance.do_engine_steps()
 
     # -- outputs ----------------------------------------------------------------------------------------------------

@@ -166,8 +166,6 @@ class _Step:
         for number, completed in records.items():
             token = instance.tasks[number]
             compensation.put(token, self._moved_records(completed, token.task_spec))
-        # a condition that holds already is not looked at: nobody has changed a variable
-        instance.variable_events = [event for event in instance.variable_events if event[1] is not None]
 
     def _leave_joins(self) -> list[list[int]]:
         """Numbers of the tokens that wait at the same join, in the order of their arrival."""

@@ -14,6 +14,7 @@ from .ids import derived_id
 from .values import TypedValue, as_variable, expression_value, plain
 
 if TYPE_CHECKING:
+    from .elements.node import Node
     from .tokens import Token
 
 _ABSENT = object()
@@ -268,12 +269,19 @@ class ExecutionView:
 
     @property
     def current_activity_id(self) -> str:
-        return str(self._token.task_spec.name)
+        return str(self._current_node.name)
 
     @property
     def current_activity_name(self) -> str | None:
-        name: str | None = self._token.task_spec.bpmn_name
+        name: str | None = self._current_node.bpmn_name
         return name
+
+    @property
+    def _current_node(self) -> Node:
+        instance, node = self._token.workflow, self._token.task_spec
+        # listeners of the process are told where it begins or has ended
+        found: Node = instance.nodes.get(instance.last_activity or "", node) if self._token.parent is None else node
+        return found
 
     def get_id(self) -> str:
         return self.id

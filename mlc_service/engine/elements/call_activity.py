@@ -67,4 +67,4 @@ class CallActivity(Node):
         token = wait.token
         token.workflow.end_wait(wait)
         write_all(token, variables)
-        token.complete_in_turn()
+        token.finish()

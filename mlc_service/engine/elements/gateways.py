@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .events import CatchEvent
@@ -91,16 +92,16 @@ class InclusiveGateway(Node):
             return
         arrived.pop()
         join(self, last, arrived)
-        last.complete_in_turn()
+        last.finish()
 
     def _is_awaited(self, token: Token) -> bool:
         """Whether another token of the scope can still come here."""
         # those that have not come yet are older than those that wait here, so one is mostly found at once
         for other in token.scope.each_child():
-            if other.task_spec is self:
+            if other.heading is self:
                 if other is not token and other.is_arriving:
                     return True
-            elif other.task_spec.name in self.process.leading_to(self):
+            elif other.heading.name in self.process.leading_to(self):
                 return True
         return False
 
@@ -123,12 +124,16 @@ class EventBasedGateway(Node):
 
     def _on_complete_hook(self, token: Token) -> None:
         instance = token.workflow
-        self.call_end_listeners(token)
+        self.conclude(token)
         instance.end_waits(token)
         # history has it as canceled, as Camunda's has: its work was to be left
         instance.end_activity(token, canceled=True)
 
-    def take_outgoing(self, token: Token) -> None:
+    def chosen_flows(self, token: Token) -> list[Flow]:  # noqa: ARG002
+        # the flow to the event is not taken, and its listeners are not called
+        return []
+
+    def take(self, token: Token, flows: Sequence[Flow]) -> None:  # noqa: ARG002
         instance, scope = token.workflow, token.scope
         chosen = token.internal_data["chosen"]
         event = instance.enter(instance.nodes[chosen], scope)

@@ -89,14 +89,17 @@ class MultiInstance(Node):
         following = []
         if not is_last and not is_over and self.is_sequential:
             following = [self._instance(body, completed, self._items(body))]
-        # the counters may make a condition true that somebody waits for outside
         if is_over or is_last:
             instance.cancel_children(body, but=ended)
             instance.forget(ended)
-            body.complete()
+            body.finish(is_scope=True)
             return
         instance.forget(ended)
-        instance.arrive(following)
+        if following:
+            instance.arrive(following)
+        else:
+            # the counters may make a condition true that somebody waits for outside
+            instance.look_at_conditions()
 
     def scope_done(self, token: Token) -> None:
         """What has been undone inside is all; or the last instance ended without completing (an uncaught error)."""
@@ -105,7 +108,7 @@ class MultiInstance(Node):
             instance.end_activity(token, canceled=False)
             instance.leave(token)
         else:
-            token.complete()
+            token.finish(is_scope=True)
 
     def one_more(self, body: Token) -> Token:
         """An instance that a modification begins beside those that are there, or as the only one."""

@@ -62,6 +62,10 @@ class UserTask(Node):
         super().__init__(process, node_id, bpmn_name)
         self.form = form
 
+    @property
+    def is_plain_task(self) -> bool:
+        return not (self.boundary_events or self.input_parameters or self.output_parameters or self.form.timeouts)
+
     def has_task_listeners(self, event: str) -> bool:
         """Whether somebody listens to that event of the task."""
         return bool(self.form.listeners.get(event))

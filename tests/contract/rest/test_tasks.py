@@ -51,6 +51,13 @@ def test_a_task_is_delegated_and_resolved(client, process):
 
 
 @pytest.mark.parametrize("process", PROCESSES)
+def test_a_task_of_nobody_is_resolved(client, process):
+    id, _ = task_of(client, process)
+    assert client.post(f"/task/{id}/resolve", json={}).status_code == 204
+    assert facts(client, id, "assignee", "delegationState") == (None, "RESOLVED")
+
+
+@pytest.mark.parametrize("process", PROCESSES)
 def test_a_task_has_the_values_that_were_put(client, process):
     id, _ = task_of(client, process)
     sent = {

@@ -5,6 +5,7 @@ The reload is the point: only a state that survives it is a state.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -25,6 +26,7 @@ from mlc_service.engine import (
 )
 from mlc_service.engine import effects as fx
 from mlc_service.engine.execution import ActivityInstance
+from mlc_service.language.script_outcome import ThrownError
 from mlc_service.language.scripts import ScriptOutcome, ScriptRunner
 
 INSTANCE_ID = "7d4fb6a0-96e4-4b0e-9c65-1a2b3c4d5e6f"
@@ -38,6 +40,9 @@ _HEAD = (
     ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" id="defs" targetNamespace="test">\n'
 )
 _SCRIPTS = ScriptRunner()
+# scripts that the host carries out itself: they note a word, or throw a BPMN error
+_SAYING = re.compile(r'log\("(.*)"\)')
+_THROWING = re.compile(r'throw "(.*)"')
 
 
 def diagram(process: str, outside: str = "") -> bytes:
@@ -72,11 +77,17 @@ class TestHost:
         self.decisions = decisions or {}
         self.called: dict[str, Definition] = {}
         self.wanted: list[CalledElement] = []
+        self.said: list[str] = []
         self.driver: Driver
 
     def run_script(
         self, language: str, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any]
     ) -> ScriptOutcome:
+        if saying := _SAYING.fullmatch(source):
+            self.said.append(saying[1])
+            return ScriptOutcome()
+        if throwing := _THROWING.fullmatch(source):
+            return ScriptOutcome(error=ThrownError(throwing[1], "thrown"))
         return _SCRIPTS.run(language, source, variables, facts=facts)
 
     def groups_of(self, user: str | None) -> list[str]:
@@ -298,6 +309,20 @@ class Driver:
         instance_id, number = self._find("external", activity_id)
         self.feed(lambda execution: execution.complete_external_task(number, variables), instance_id)
 
+    def external_error(self, activity_id: str, code: str, message: str | None = None) -> None:
+        instance_id, number = self._find("external", activity_id)
+        self.feed(lambda execution: execution.external_task_error(number, code, message), instance_id)
+
+    def task_error(
+        self, activity_id: str, code: str, message: str | None = None, variables: Mapping[str, Any] | None = None
+    ) -> None:
+        instance_id, number = self._find("tasks", activity_id)
+        self.feed(lambda execution: execution.task_error(number, code, message, variables), instance_id)
+
+    def task_escalation(self, activity_id: str, code: str, variables: Mapping[str, Any] | None = None) -> None:
+        instance_id, number = self._find("tasks", activity_id)
+        self.feed(lambda execution: execution.task_escalation(number, code, variables), instance_id)
+
     def receive(self, event_name: str, variables: Mapping[str, Any] | None = None) -> None:
         for instance_id, kept in self.instances.items():
             for number, subscription in kept.subscriptions.items():
@@ -308,6 +333,14 @@ class Driver:
 
     def write(self, **variables: Any) -> None:
         self.feed(lambda execution: execution.set_variables(variables))
+
+    def write_at(self, activity_id: str, **variables: Any) -> None:
+        """The variables are local to the activity instance."""
+        number = next(number for number, row in self.running.items() if row.activity_id == activity_id)
+        self.feed(lambda execution: execution.set_variables(variables, scope=number))
+
+    def remove(self, *names: str) -> None:
+        self.feed(lambda execution: execution.set_variables({}, names))
 
     def modify(self, *instructions: Instruction) -> None:
         self.feed(lambda execution: execution.modify(instructions))
@@ -429,6 +462,19 @@ class Driver:
     @property
     def canceled(self) -> list[str]:
         return [activity for activity, canceled in self.finished if canceled]
+
+    @property
+    def waits(self) -> list[str]:
+        """What is waited for besides people, by kind and element, sorted."""
+        own = self._own
+        rows = (*own.jobs.values(), *own.subscriptions.values())
+        return sorted(f"{row.kind} {row.activity_id}" for row in rows)
+
+    def heard(self) -> str:
+        """What the scripts `log("…")` have said since this was last asked, all instances together."""
+        said = " ".join(self.host.said)
+        self.host.said.clear()
+        return said
 
     def in_seconds(self, activity_id: str) -> float:
         """When the timer of the activity is due, counted from the start."""

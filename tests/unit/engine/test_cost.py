@@ -196,3 +196,19 @@ def test_the_thrower_is_named_while_somebody_waits_for_a_signal_in_it() -> None:
     )
     (thrown,) = [effect for effect in run.effects if isinstance(effect, fx.SignalThrown)]
     assert list(thrown.next_numbers) == [INSTANCE_ID]
+
+
+def test_scopes_nested_deeper_than_the_stack_of_python_can_be_cancelled() -> None:
+    nested, at = '<bpmn:callActivity id="c" calledElement="p">%s</bpmn:callActivity><bpmn:userTask id="u"/>', "g"
+    inner = (
+        '<bpmn:exclusiveGateway id="g" default="g-u"/>'
+        + nested % '<bpmn:extensionElements><camunda:in sourceExpression="${n - 1}" target="n"/></bpmn:extensionElements>'
+        + flow("g", "c", "${n &gt; 0}") + flow("g", "u")
+    )  # fmt: skip
+    for level in range(150):
+        inner = f'<bpmn:subProcess id="sub{level}"><bpmn:startEvent id="s{level}"/>{inner}{flow(f"s{level}", at)}</bpmn:subProcess>'
+        at = f"sub{level}"
+    run = Driver(diagram(f'<bpmn:startEvent id="s"/>{inner}{flow("s", at)}'), {"n": 9})
+    assert len(run.instances) == 10
+    run.cancel()
+    assert all(kept.ended is not None and not kept.running for kept in run.instances.values())

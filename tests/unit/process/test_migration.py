@@ -270,7 +270,7 @@ def test_called_instances_and_their_incidents_stay_with_their_call_activity(serv
         service.run_jobs()
     migrate(service, chosen, id)
     incidents = service.read(lambda unit: unit.incidents.find())
-    assert {one.activity_id for one in incidents if one.instance_id == id} <= {"b"}
+    assert {(one.activity_id, one.instance_id == id) for one in incidents} == {("train", False), ("b", True)}
     service.delegates.clear()
     (job,) = service.jobs()
     service.units.run(lambda unit: unit.jobs.set_retries(job.id, 1))
