@@ -21,7 +21,7 @@ from . import state as stored_form
 from .definition import Definition
 from .effects import Effect
 from .elements.node import Node
-from .errors import BpmnErrorThrown, ExecutionFailed, NotWaiting
+from .errors import FAILURES, BpmnErrorThrown, ExecutionFailed, NotWaiting, failed
 from .hierarchy import Caller, Hierarchy, StoredInstance, attempt
 from .host import Host
 from .instance import Instance
@@ -294,7 +294,6 @@ class Execution:
             else:
                 write_all(token, written)
             remove(token, deleted, local=local)
-            self._instance.look_at_conditions()
 
         self._run(str(token.task_spec.name), write)
 
@@ -347,6 +346,9 @@ class Execution:
     def _run(self, element_id: str, step: Callable[[], object], token: Token | None = None) -> None:
         instance = self._instance
         attempt(step, token or instance.task_tree, element_id)
+        if instance.variable_events and not instance.ready:
+            # no token goes on because of it: what was written is all there is to look at
+            attempt(instance.look_at_conditions, token or instance.task_tree, element_id)
         instance.do_engine_steps()
 
     # -- outputs ----------------------------------------------------------------------------------------------------
