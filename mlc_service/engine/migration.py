@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .definition import Definition
-from .elements.activities import DelegateTask, PlainTask, ReceiveTask
+from .elements.activities import ConnectorTask, DelegateTask, ExpressionTask, ReceiveTask
 from .elements.boundary import BoundaryEvent
 from .elements.call_activity import CallActivity
-from .elements.events import CatchEvent, CompensationThrow, EndEvent, StartEvent, ThrowEvent
+from .elements.events import CatchEvent, CompensationThrow, EndEvent, SignalThrow, StartEvent, ThrowEvent
 from .elements.external_task import ExternalTaskNode
 from .elements.gateways import EventBasedGateway, InclusiveGateway, ParallelGateway
 from .elements.multi_instance import MultiInstance
@@ -30,6 +30,22 @@ _EVENTS = (BoundaryEvent, EventStart, CatchEvent)
 _RESTING = (
     *(SubProcess, MultiInstance, UserTask, ReceiveTask, CallActivity, ExternalTaskNode, DelegateTask),
     *(CatchEvent, EventBasedGateway, *_JOINS),
+)
+
+# what is alike whatever it is called in the history; the first that fits
+_TYPES: tuple[tuple[type[Node], str], ...] = (
+    (SubProcess, "sub-process"),
+    (EventStart, "start event of an event sub-process"),
+    (StartEvent, "start event"),
+    (BoundaryEvent, "boundary event"),
+    (CatchEvent, "intermediate catch event"),
+    (ThrowEvent, "intermediate throw event"),
+    (EndEvent, "end event"),
+    (CompensationThrow, "compensation event"),
+    (ExternalTaskNode, "external task"),
+    (ConnectorTask, "connector task"),
+    (DelegateTask, "delegate task"),
+    (ExpressionTask, "expression task"),
 )
 
 
@@ -292,26 +308,11 @@ def _pairs(instruction: MigrationInstruction, source: Definition, target: Defini
 
 def _type(node: Node) -> str:
     """What an element does, whether it is a sub-process of one sort or another, or an end event or not."""
-    match node:
-        case SubProcess():
-            return "sub-process"
-        case MultiInstance():
-            return "sequential multi-instance body" if node.is_sequential else "parallel multi-instance body"
-        case PlainTask():
-            return node.activity_type
-        case ThrowEvent() | EndEvent():
-            ends = "end event" if isinstance(node, EndEvent) else "throw event"
-            return ends if node.throws is None else type(node.throws).__name__
-        case CompensationThrow():
-            return "compensation event"
-        case BoundaryEvent():
-            return "boundary event"
-        case EventStart():
-            return "start event of an event sub-process"
-        case StartEvent():
-            return "start event"
-        case _:
-            return type(node).__name__
+    if isinstance(node, MultiInstance):
+        return "sequential multi-instance body" if node.is_sequential else "parallel multi-instance body"
+    if isinstance(node, (ThrowEvent, EndEvent)) and node.throws is not None:
+        return "signal event" if isinstance(node.throws, SignalThrow) else "escalation event"
+    return next((name for element, name in _TYPES if isinstance(node, element)), node.activity_type)
 
 
 def _is_conditional(node: Node) -> bool:

@@ -64,11 +64,12 @@ def _parents_first(instance: Instance) -> list[Token]:
     placed: dict[int, Token] = {}
     for number in sorted(instance.tasks):
         token: Token | None = instance.tasks[number]
-        missing = []
+        inside_out = []
         while token is not None and token.id not in placed:
-            missing.append(token)
+            inside_out.append(token)
             token = token.parent
-        placed.update((one.id, one) for one in reversed(missing))
+        for one in reversed(inside_out):
+            placed[one.id] = one
     return list(placed.values())
 
 

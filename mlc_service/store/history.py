@@ -152,15 +152,16 @@ class History:
         self._connection.execute(delete(historic_process_instances).where(historic_process_instances.c.id.in_(ids)))
 
     def delete_of(self, definition_ids: Sequence[str]) -> None:
-        """Everything that is on record about instances of these definitions is gone."""
-        for table in (
-            historic_activity_instances,
-            historic_decisions,
-            historic_tasks,
-            historic_variables,
-            historic_process_instances,
-        ):
-            self._connection.execute(delete(table).where(table.c.definition_id.in_(definition_ids)))
+        """Everything that is on record about instances of these definitions is gone.
+
+        Of a migrated one it is what happened before, too; of one that is of another definition now, nothing.
+        """
+        instances = historic_process_instances.c
+        of_these = instances.definition_id.in_(definition_ids)
+        theirs = select(instances.id).where(of_these)
+        for table in (historic_activity_instances, historic_decisions, historic_tasks, historic_variables):
+            self._connection.execute(delete(table).where(table.c.instance_id.in_(theirs)))
+        self._connection.execute(delete(historic_process_instances).where(of_these))
 
     # --- activity instances -----------------------------------------------------------------------------------
 

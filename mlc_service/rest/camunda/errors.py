@@ -45,6 +45,8 @@ _REFUSED = {
     "extend": "The lock of the External Task {id} cannot be extended by worker '{worker}''",
     "lock": "External Task {id} cannot be locked by worker '{worker}'",
 }
+_MISSING = {"migrated": "ENGINE-23003", "modified": "ENGINE-13036"}
+_OF_ANOTHER = {"migrated": "ENGINE-23002", "modified": "ENGINE-13037", "restarted": "ENGINE-13039"}
 
 
 def translate(error: Exception) -> HttpProblem | None:
@@ -247,14 +249,14 @@ def _not_migratable(error: NotMigratable) -> HttpProblem:
 def _no_such_instance(error: process.NoSuchInstance) -> HttpProblem:
     if error.deed == "restarted":
         return HttpProblem(400, "InvalidRequestException", f"Historic process instance '{error.instance_id}' not found")
-    message = f"{_named(error)}. The process instance does not exist"
+    message = f"{_MISSING[error.deed]} {_named(error)}. The process instance does not exist"
     return HttpProblem(500, "ProcessEngineException", message, 0)
 
 
 def _other_definition(error: process.OtherDefinition) -> HttpProblem:
     wanted = "the source process definition of the migration plan" if error.deed == "migrated" else "the given one"
     what = f"Its process definition '{error.definition_id}' does not match {wanted}, '{error.wanted}'"
-    return HttpProblem(500, "ProcessEngineException", f"{_named(error)}. {what}", 0)
+    return HttpProblem(500, "ProcessEngineException", f"{_OF_ANOTHER[error.deed]} {_named(error)}. {what}", 0)
 
 
 def _named(error: process.NoSuchInstance | process.OtherDefinition) -> str:
@@ -264,7 +266,7 @@ def _named(error: process.NoSuchInstance | process.OtherDefinition) -> str:
 
 def _still_running(error: process.StillRunning) -> HttpProblem:
     what = "It is not completed or terminated."
-    message = f"Historic process instance '{error.instance_id}' cannot be restarted. {what}"
+    message = f"ENGINE-13040 Historic process instance '{error.instance_id}' cannot be restarted. {what}"
     return HttpProblem(500, "ProcessEngineException", message, 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from mlc_service.engine import MigrationInstruction, NotMigratable, PlanProblem, Unfit
@@ -21,14 +22,14 @@ def instruction_dto(instruction: MigrationInstruction) -> dict[str, Any]:
 
 def plan_report(problems: Sequence[PlanProblem]) -> dict[str, Any]:
     """What is wrong with a plan, by instruction."""
-    failures: dict[MigrationInstruction, list[str]] = {}
-    for problem in problems:
-        failures.setdefault(problem.instruction, []).append(problem.message)
+    reports = []
+    # by the very instruction: the same one may be there twice, which is a mistake of both
+    for _, found in groupby(problems, lambda problem: id(problem.instruction)):
+        first, *others = found
+        failures = [problem.message for problem in (first, *others)]
+        reports.append({"instruction": instruction_dto(first.instruction), "failures": failures})
     return {
-        "instructionReports": [
-            {"instruction": instruction_dto(instruction), "failures": messages}
-            for instruction, messages in failures.items()
-        ],
+        "instructionReports": reports,
         # values that could not be kept are refused before
         "variableReports": {},
     }

@@ -79,6 +79,8 @@ def test_what_is_wrong_with_a_plan_is_reported_by_instruction(client, versions, 
         for one in report.json()["instructionReports"]
     }
     assert found == {("a",): 1, ("q",): 2, ("s",): 1}
+    twice = client.post("/migration/validate", json=plan(versions, maps("a"), maps("a"))).json()["instructionReports"]
+    assert [len(one["failures"]) for one in twice] == [1, 1]
 
 
 @pytest.mark.parametrize("path", ["/migration/generate", "/migration/validate"])

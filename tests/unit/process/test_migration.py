@@ -10,6 +10,7 @@ from mlc_service.engine import InvalidPlan, MigrationInstruction, NotMigratable
 from mlc_service.engine.values import TypedValue
 from mlc_service.jobs.work import Lease
 from mlc_service.process.activity_tree import activity_tree
+from mlc_service.process.deployments import delete_deployment
 from mlc_service.process.errors import NoSuchInstance, OtherDefinition, UnknownPlanEnd
 from mlc_service.process.instances import set_instance_suspended, set_instance_variables
 from mlc_service.process.messages import CorrelateMessage, correlate_message
@@ -309,6 +310,17 @@ def test_who_cannot_be_migrated_is_told_why(service: Service) -> None:
     with pytest.raises(InvalidPlan):
         migrate(service, wrong)
     assert service.read(lambda unit: unit.instances.get(id)).definition_id == chosen.source_id
+
+
+def test_the_old_deployment_can_go_and_leaves_what_has_migrated(service: Service) -> None:
+    chosen, id = plan(service, A_TASK, A_TASK)
+    left = service.run_in(chosen.source_id)
+    migrate(service, chosen, id)
+    old = service.read(lambda unit: unit.definitions.get(chosen.source_id)).deployment_id
+    service.run(delete_deployment, old, cascade=True)
+    service.complete()
+    assert service.trail(id) == ["s", "a", "e"]
+    assert (service.trail(left), [one.id for one in service.records()]) == ([], [id])
 
 
 def test_an_instance_may_go_back_and_forth(service: Service) -> None:
