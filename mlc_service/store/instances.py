@@ -185,9 +185,7 @@ class Instances:
             select(process_instances.c.root_id)
             .distinct()
             .join(theirs, theirs.c.root_id == process_instances.c.root_id)
-            .where(
-                process_instances.c.definition_id.in_(definition_ids), theirs.c.definition_id.not_in(definition_ids)
-            )
+            .where(process_instances.c.definition_id.in_(definition_ids), theirs.c.definition_id.not_in(definition_ids))
             .order_by(process_instances.c.root_id)
         )
         return list(self._connection.execute(statement).scalars())

@@ -126,16 +126,19 @@ class Builder:
         add = f"camunda:expression=\"${{execution.setVariable('{name}', (empty {name} ? 0 : {name}) + 1)}}\""
         # the variable is there before the first turn, since an unknown name is an error
         begin = self.id("begin")
+        # the body may begin with a gateway, which must not take the way back for one that it joins
+        merge = self.id("merge")
         xml = (
             f'<bpmn:serviceTask id="{begin}" camunda:expression="${{execution.setVariable(\'{name}\', 0)}}"/>'
-            f'<bpmn:serviceTask id="{count}" {add}/><bpmn:exclusiveGateway id="{again}" default="{again}-out"/>{body.xml}'
-            + flow(begin, body.first) + flow(body.last, count) + flow(count, again)
-            + flow(again, body.first, f"${{{name} &lt; {turns}}}")
+            f'<bpmn:exclusiveGateway id="{merge}"/><bpmn:serviceTask id="{count}" {add}/><bpmn:exclusiveGateway id="{again}" default="{again}-out"/>{body.xml}'
+            + flow(begin, merge)
+            + flow(merge, body.first) + flow(body.last, count) + flow(count, again)
+            + flow(again, merge, f"${{{name} &lt; {turns}}}")
         )  # fmt: skip
         out = self.id("out")
         xml += f'<bpmn:task id="{out}"/>' + flow(again, out, flow_id=f"{again}-out")
         completes = Counter({one: times * turns for one, times in body.completes.items()})
-        return Block(xml, begin, out, completes + Counter({begin: 1, count: turns, again: turns, out: 1}))
+        return Block(xml, begin, out, completes + Counter({begin: 1, merge: turns, count: turns, again: turns, out: 1}))
 
     def _wrapped(self, depth: int) -> tuple[str, Counter[str]]:
         start, end, body = self.id("start"), self.id("end"), self.block(depth)
