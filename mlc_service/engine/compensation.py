@@ -83,30 +83,36 @@ def put(scope: Token, completed: list[Record]) -> None:
 def throw(thrower: Token, activity_id: str | None) -> bool:
     """The handlers of all that has completed in the thrower's scope have begun; False if there is nothing to undo.
 
-    With `activity_id` only that activity is undone. The last one completed comes first. The thrower's `scope_done`
-    says when all have ended.
+    With `activity_id` only that activity is undone. The last one completed comes first. An event sub-process also
+    undoes what the scope around it has done. The thrower's `scope_done` says when all have ended.
     """
-    scope = thrower.scope
-    # a compensation event sub-process undoes what its enclosing scope has done
-    while scope.task_spec.is_compensation and scope.parent is not None:
+    scope: Token | None = thrower.scope
+    chosen = _taken(scope, activity_id)
+    while scope is not None and scope.task_spec.is_event_sub_process:
         scope = scope.parent
-    kept: list[Record] = scope.internal_data.get(_KEPT, [])
-    chosen = [record for record in kept if activity_id is None or record["node"].removesuffix(BODY) == activity_id]
+        chosen += _taken(scope, activity_id)
     if not chosen:
         return False
-    left = [record for record in kept if record not in chosen]
-    if left:
-        scope.internal_data[_KEPT] = left
-    else:
-        del scope.internal_data[_KEPT]
     thrower.internal_data[_OPEN] = len(chosen)
-    _undo(scope, chosen, thrower)
+    _undo(chosen, thrower)
     return True
 
 
 def undo_inside(scope: Token) -> None:
     """The handlers of all that has completed in the finished scope have begun."""
-    _undo(scope, scope.internal_data.pop(_KEPT, []), None)
+    _undo(_taken(scope, None), None)
+
+
+def _taken(scope: Token | None, activity_id: str | None) -> list[tuple[Token, Record]]:
+    """What is to be undone, with its scope, which remembers it no more."""
+    if scope is None:
+        return []
+    kept: list[Record] = scope.internal_data.pop(_KEPT, [])
+    chosen = [record for record in kept if activity_id is None or record["node"].removesuffix(BODY) == activity_id]
+    left = [record for record in kept if record not in chosen]
+    if left:
+        scope.internal_data[_KEPT] = left
+    return [(scope, record) for record in chosen]
 
 
 def handler_left(handler: Token) -> None:
@@ -130,10 +136,10 @@ def is_handler(token: Token) -> bool:
     return _THROWER in token.internal_data
 
 
-def _undo(scope: Token, records: list[Record], thrower: Token | None) -> None:
-    instance = scope.workflow
+def _undo(records: list[tuple[Token, Record]], thrower: Token | None) -> None:
     handlers = []
-    for record in reversed(records):
+    for scope, record in sorted(records, key=lambda one: int(one[1]["n"]), reverse=True):
+        instance = scope.workflow
         _unsubscribe(scope, record)
         node = _node(instance, record)
         handler = instance.enter(node, scope)
@@ -149,9 +155,8 @@ def _undo(scope: Token, records: list[Record], thrower: Token | None) -> None:
     for handler in reversed(handlers):
         if UNDOING in handler.internal_data:
             # no asynchronous continuation: the activity does not begin again
-            handler._ready()
-        else:
-            handler.task_spec._update(handler)
+            handler.is_due = True
+        handler._ready()
 
 
 def _node(instance: Instance, record: Record) -> Node:

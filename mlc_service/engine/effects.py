@@ -164,9 +164,10 @@ class Resubscribed(NamedTuple):
 class SignalThrown(NamedTuple):
     """A signal goes out to everybody who waited for it when it was thrown, but for the thrower's own instance.
 
-    That one has received it already. `next_numbers` has, of each instance in the hands of the engine at that moment,
-    the next number: a subscription with that number or a higher one came too late, as did every instance of this
-    command that is not named. `is_async`: nobody has received it, and each receiver is to get it by a job of its own.
+    That one has received it already. `next_numbers` has the next number of each instance in the hands of the engine at
+    that moment: a subscription with that number or a higher one came too late. An instance that began in this command
+    and is not named did not wait for any signal then. `is_async`: nobody has received it, and each receiver is to get
+    it by a job of its own.
     """
 
     event_name: str

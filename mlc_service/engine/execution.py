@@ -22,7 +22,7 @@ from .definition import Definition
 from .effects import Effect
 from .elements.node import Node
 from .errors import FAILURES, BpmnErrorThrown, ExecutionFailed, NotWaiting, failed
-from .hierarchy import Caller, Hierarchy, StoredInstance
+from .hierarchy import Caller, Hierarchy, StoredInstance, attempt
 from .host import Host
 from .instance import Instance
 from .migration import MigrationInstruction
@@ -250,9 +250,15 @@ class Execution:
         self._go_on(wait, lambda: wait.node.go_on(wait))
 
     def delegate_variables(self, number: int) -> dict[str, Any]:
-        """The variables that the delegate of job `number` sees, plain, its input parameters included."""
+        """The variables that the delegate of job `number` sees, plain, its input parameters included.
+
+        Raises ExecutionFailed if a field or an input of a connector cannot be worked out.
+        """
         wait = self._instance.answered(number, ("delegate",))
-        inputs: dict[str, Any] = wait.node.delegate_inputs(wait.token)
+        try:
+            inputs: dict[str, Any] = wait.node.delegate_inputs(wait.token)
+        except FAILURES as failure:
+            raise failed(failure, str(wait.node.name)) from failure
         return inputs
 
     def delegate_completed(self, number: int, written: Mapping[str, Any], removed: Iterable[str] = ()) -> None:
@@ -341,12 +347,10 @@ class Execution:
 
     def _run(self, element_id: str, step: Callable[[], object], token: Token | None = None) -> None:
         instance = self._instance
-        try:
-            step()
-        except BpmnErrorThrown as thrown:
-            instance.fail(token or instance.task_tree, thrown)
-        except FAILURES as failure:
-            raise failed(failure, element_id) from failure
+        attempt(step, token or instance.task_tree, element_id)
+        if instance.variable_events and not instance.ready:
+            # no token goes on because of it: what was written is all there is to look at
+            attempt(instance.look_at_conditions, token or instance.task_tree, element_id)
         instance.do_engine_steps()
 
     # -- outputs ----------------------------------------------------------------------------------------------------

@@ -6,14 +6,15 @@ that a call activity and what it called take turns as one process would. The oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ..language.errors import ExpressionError
 from . import state as stored_form
-from .errors import FAILURES, BpmnErrorThrown, failed
+from .errors import FAILURES, BpmnErrorThrown, ExecutionFailed, failed
 from .host import Host
 from .values import from_stored
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # a process that calls itself would go on for ever
 _DEEPEST_CALL = 100
+# and so would a loop that never waits: by then it has taken a few seconds and some hundred megabytes
+_MOST_STEPS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +60,43 @@ class Hierarchy:
     instances: dict[str, Instance] = field(default_factory=dict)
     # a stack, not a queue: a branch runs to its wait before its sibling starts, as in Camunda
     ready: list[Token] = field(default_factory=list)
+    # whether somebody takes the tokens from the stack already
+    is_running: bool = False
 
     def run(self) -> None:
-        """No token is ready any more. Raises ExecutionFailed, after which the instances are of no use."""
+        """No token is ready any more, unless this is called by one: then they have their turn after that.
+
+        Raises ExecutionFailed, after which the instances are of no use.
+        """
+        if self.is_running:
+            return
+        with self.running():
+            self._run()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """What becomes ready in the meantime has its turn later."""
+        before, self.is_running = self.is_running, True
+        try:
+            yield
+        finally:
+            self.is_running = before
+
+    def _run(self) -> None:
         ready = self.ready
+        steps = 0
         while True:
             while ready:
                 token = ready.pop()
-                if not token.is_gone:
-                    _run(token)
+                if token.is_gone:
+                    continue
+                steps += 1
+                if steps > _MOST_STEPS:
+                    raise ExecutionFailed(
+                        f"the process does not come to rest: {_MOST_STEPS} steps without a wait state",
+                        token.task_spec.name,
+                    )
+                attempt(token.run, token)
             for instance in list(self.instances.values()):
                 if instance.open_joins:
                     instance.look_at_joins()
@@ -112,14 +143,12 @@ class Hierarchy:
             current = self.loaded(current.caller.instance_id, current.host)
 
 
-def _run(token: Token) -> None:
-    node = token.task_spec
+def attempt(step: Callable[[], object], token: Token, element_id: str | None = None) -> None:
+    """The step has been taken; a BPMN error in it is one of the token. Raises ExecutionFailed."""
     try:
-        token.run()
-    except BpmnErrorThrown as thrown:
-        token.workflow.fail(token, thrown)
+        try:
+            step()
+        except BpmnErrorThrown as thrown:
+            token.workflow.fail(token, thrown)
     except FAILURES as failure:
-        raise failed(failure, node.name) from failure
-    # after the token has gone on: what it has reached by then may be cancelled before it begins
-    if token.workflow.variable_events:
-        token.workflow.look_at_conditions()
+        raise failed(failure, element_id or token.task_spec.name) from failure

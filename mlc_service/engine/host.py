@@ -87,6 +87,9 @@ class Host(Protocol):
     ) -> ScriptResult:
         """The delegate has been called as a listener of that event, inside the command. Raises HostFailed."""
 
+    def task_facts(self, instance_id: str, number: int) -> Mapping[str, Any]:
+        """Fields of an open user task as people have left them, by the names that `Execution.complete_task` takes."""
+
     def call(self, wanted: CalledElement) -> Callee:
         """The deployed process that a call activity means. Raises HostFailed if there is none."""
 

@@ -19,6 +19,7 @@ from .hierarchy import Caller, Hierarchy
 from .host import Callee, Host
 from .tokens import Token, Wait
 from .variables import write_all, write_local
+from .waits import ConditionalWaits, SignalWaits
 
 if TYPE_CHECKING:
     from .definition import Definition
@@ -62,14 +63,15 @@ class Instance(BpmnWorkflow):
         self.data: dict[str, Any] = {}
         self.tasks: dict[int, Token] = {}
         self.waits: dict[int, Wait] = {}
-        self.signal_waits: dict[int, Wait] = {}
-        self.conditional_waits: dict[int, Wait] = {}
-        # what conditional events have to look at: a changed variable (scope, name, create | update | delete), or
-        # (scope, None, number) a wait for a condition that has just begun
-        self.variable_events: list[tuple[Token, str | None, str | int]] = []
+        self.signal_waits = SignalWaits()
+        self.conditional_waits = ConditionalWaits()
+        # what conditional events have yet to look at: scope, name, create | update | delete
+        self.variable_events: list[tuple[Token, str, str]] = []
         # inclusive joins with tokens that wait: number of the scope, id of the gateway
         self.open_joins: set[tuple[int, str]] = set()
         self.last_activity: str | None = None
+        # the typed value that a multi-instance activity has last read as a collection, and what it was read as
+        self.last_collection: tuple[Any, Any] = (None, None)
         self.effects: list[fx.Effect] = []
         self.changed: set[int] = set()
         self.stored_scopes: set[int] = set()
@@ -93,8 +95,6 @@ class Instance(BpmnWorkflow):
 
     def do_engine_steps(self, will_complete_task: Any = None, did_complete_task: Any = None) -> None:  # noqa: ARG002
         """No token is ready any more, here or in the instances this one calls. Raises ExecutionFailed."""
-        if self.variable_events:
-            self.look_at_conditions()
         self.hierarchy.run()
 
     def new_number(self) -> int:
@@ -128,9 +128,9 @@ class Instance(BpmnWorkflow):
         self.waits[wait.number] = wait
         wait.token.waits[wait.number] = wait
         if wait.kind == "signal":
-            self.signal_waits[wait.number] = wait
+            self.signal_waits.add(wait)
         elif wait.kind == "conditional":
-            self.conditional_waits[wait.number] = wait
+            self.conditional_waits.add(wait)
 
     def answered(self, number: int, kinds: tuple[str, ...]) -> Wait:
         """The wait of that number, if it is of one of the kinds; raises NotWaiting."""
@@ -152,8 +152,10 @@ class Instance(BpmnWorkflow):
         elif kind == "external":
             self.effects.append(fx.ExternalTaskEnded(number))
         elif kind not in _SILENT_KINDS:
-            self.signal_waits.pop(number, None)
-            self.conditional_waits.pop(number, None)
+            if kind == "signal":
+                self.signal_waits.remove(wait)
+            elif kind == "conditional":
+                self.conditional_waits.remove(wait)
             self.effects.append(fx.Unsubscribed(number))
 
     def end_waits(self, token: Token) -> None:
@@ -163,22 +165,37 @@ class Instance(BpmnWorkflow):
     def signal(self, event_name: str, variables: Mapping[str, Any]) -> None:
         """Whoever waits for the signal in this instance has received it."""
         # those who wait now; who begins to wait because of it comes too late
-        for wait in list(self.signal_waits.values()):
-            if wait.number in self.waits and wait.node.signal_name(wait) == event_name:
+        for wait in self.signal_waits.of(event_name):
+            if wait.number in self.waits:
                 wait.node.answer(wait, variables)
 
-    def look_at_conditions(self) -> None:
-        """Conditional events that a changed variable makes true have fired, once for each change that does."""
-        while self.variable_events:
-            events, self.variable_events = self.variable_events, []
-            for scope, name, event in events:
-                for wait in list(self.conditional_waits.values()):
-                    if wait.number not in self.waits or not (name is None or wait.token.is_inside(scope)):
-                        continue
-                    trigger = wait.node.trigger
-                    concerns = wait.number == event if name is None else trigger.concerns(name, event)
-                    if concerns and trigger.is_met(wait.token):
-                        wait.node.answer(wait, {})
+    def look_at_conditions(self, but: Token | None = None) -> None:
+        """Conditional events that a changed variable makes true have fired, once for each change that does.
+
+        Camunda looks when a listener, an element or a command is done, not at the writing itself. What fires has its
+        turn after the token that is running; if none is, it goes on at once. The events of `but` are left out: it is
+        about to begin or to end.
+        """
+        events, self.variable_events = self.variable_events, []
+        for scope, name, event in events:
+            for wait in self.conditional_waits.concerned(scope, name):
+                if wait.number not in self.waits or wait.token is but:
+                    continue
+                trigger = wait.node.trigger
+                if trigger.concerns(name, event) and trigger.is_met(wait.token):
+                    wait.node.answer(wait, {})
+                    self.hierarchy.run()
+
+    def look_at_new_conditions(self, token: Token) -> bool:
+        """Conditional events of what begins have fired if they hold already; False if one interrupts it."""
+        if not self.conditional_waits:
+            return True
+        for wait in [wait for wait in token.waits.values() if wait.kind == "conditional"]:
+            if wait.number in self.waits and wait.node.trigger.is_met(token):
+                wait.node.answer(wait, {})
+                if wait.node.is_interrupting:
+                    return False
+        return True
 
     # -- the tree ---------------------------------------------------------------------------------------------------
 
@@ -223,21 +240,40 @@ class Instance(BpmnWorkflow):
 
     def cancel_token(self, token: Token) -> None:
         """The token and all it encloses are cancelled, innermost first; its scope is not asked whether it is done."""
-        for child in token.children:
-            self.cancel_token(child)
+        # no recursion: scopes may be nested deeper than Python's stack, with what they call
+        outer_first = []
+        to_visit = [token]
+        while to_visit:
+            visited = to_visit.pop()
+            outer_first.append(visited)
+            to_visit.extend(visited.each_child())
+        for one in reversed(outer_first):
+            self._cancel_alone(one)
+
+    def _cancel_alone(self, token: Token) -> None:
         self.end_calls(token)
-        node = token.task_spec
         if token.is_started:
-            # Camunda calls them for a cancelled activity, too; of a deleted instance in the other order
-            if self.is_deleted:
-                node.canceled(token)
-            node.call_end_listeners(token, is_canceled=True)
-            if not self.is_deleted:
-                node.canceled(token)
+            self._tell_canceled(token, task_first=self.is_deleted and self.caller is None)
         self.end_waits(token)
         compensation.drop(token)
         self.end_activity(token, canceled=True)
         self.forget(token)
+
+    @staticmethod
+    def _tell_canceled(token: Token, *, task_first: bool) -> None:
+        """Listeners know that the activity is cancelled; end listeners, too, as in Camunda.
+
+        Its task is told last, but in an instance that is deleted, and where `interrupt` says so.
+        """
+        node = token.task_spec
+        try:
+            if task_first:
+                node.canceled(token)
+            node.conclude(token, is_canceled=True)
+            if not task_first:
+                node.canceled(token)
+        except BpmnErrorThrown as thrown:
+            raise HostFailed(f"a listener of the cancelled {node.name!r} threw {thrown}") from thrown
 
     def cancel_children(self, scope: Token, but: Token | None = None) -> None:
         """Everything inside the scope is cancelled."""
@@ -254,12 +290,34 @@ class Instance(BpmnWorkflow):
         token.leave_tree()
 
     def interrupt(self, scope: Token, but: Token) -> None:
-        """All that went on in the scope is cancelled, and nothing else is waited for there; `but` takes over."""
-        self.cancel_children(scope, but=but)
-        self.end_waits(scope)
+        """An event of the scope has cancelled all that went on in there; `but` takes over."""
+        others = [child for child in scope.children if child is not but]
+        if len(others) == 1:
+            self._interrupt_only(others[0])
+        self.leave_only(but)
 
-    def replace(self, host: Token, node: Node, variables: Mapping[str, Any] | None = None) -> None:
-        """The host is cancelled and a token of `node` (its boundary event) has its place."""
+    def leave_only(self, token: Token) -> None:
+        """All else that went on in the token's scope is cancelled, and nothing is waited for there any more."""
+        self.cancel_children(token.scope, but=token)
+        self.end_waits(token.scope)
+
+    def _interrupt_only(self, token: Token) -> None:
+        """Listeners are called as Camunda calls them for a token that has its scope for itself.
+
+        End listeners even of an activity that it has come to and not begun; those of a user task after the task's own,
+        unless the activity is a scope.
+        """
+        node = token.task_spec
+        if not token.is_started:
+            if not token.waits and token.flow is None:
+                node.call_end_listeners(token)
+        elif node.is_plain_task:
+            self._tell_canceled(token, task_first=True)
+            self.end_waits(token)
+            self.end_activity(token, canceled=True)
+
+    def replace(self, host: Token, node: Node, variables: Mapping[str, Any] | None = None) -> Token:
+        """The host is cancelled and a token of `node` (its boundary event) has its place; answers that token."""
         if variables:
             write_all(host, variables)
         # the new one first: the scope must never look empty in between
@@ -267,6 +325,7 @@ class Instance(BpmnWorkflow):
         compensation.hand_on(host, successor)
         self.cancel_token(host)
         self.arrive([successor])
+        return successor
 
     def begin(self, variables: Mapping[str, Any], node: Node | None = None) -> None:
         """The new instance has its variables and stands at its start event."""
@@ -277,11 +336,19 @@ class Instance(BpmnWorkflow):
         node = node or self.definition.start_node(None)
         if node.initiator:
             write_local(root, node.initiator, self.user)
-        self.root_node.begin(root)
+        self.last_activity = str(node.name)
+        try:
+            self.root_node.begin(root)
+        except BpmnErrorThrown as thrown:
+            raise HostFailed(f"the process threw {thrown}") from thrown
+        first = self.enter(node, root)
+        with self.hierarchy.running():
+            self.look_at_new_conditions(root)
         if self.conditional_waits:
             # what it is started with counts as written
             self.variable_events.extend((root, name, "create") for name in variables)
-        self.arrive([self.enter(node, root)])
+        if not first.is_gone:
+            self.arrive([first])
 
     def end(self, state: str, end_activity_id: str | None) -> None:
         """The instance is over. Its variables leave with it; who called it goes on if it has completed."""
@@ -292,6 +359,7 @@ class Instance(BpmnWorkflow):
         except BpmnErrorThrown as thrown:
             raise HostFailed(f"the process threw {thrown}") from thrown
         self.end_waits(root)
+        compensation.drop(root)
         self.completed = True
         root.is_gone = True
         self.effects.append(fx.InstanceEnded(state, end_activity_id))
@@ -364,8 +432,7 @@ class Instance(BpmnWorkflow):
         write_all(token, thrown.variables)
         self.cancel_children(token)
         if token.is_started:
-            token.task_spec.call_end_listeners(token, is_canceled=True)
-            token.task_spec.canceled(token)
+            self._tell_canceled(token, task_first=False)
         self.end_waits(token)
         self.end_activity(token, canceled=False)
         body = token.task_spec.body

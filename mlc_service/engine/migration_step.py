@@ -18,7 +18,7 @@ from .elements.activities import ReceiveTask
 from .elements.boundary import BoundaryEvent
 from .elements.events import CatchEvent
 from .elements.gateways import EventBasedGateway, arrivals
-from .elements.node import Node, ProcessRoot
+from .elements.node import Flow, Node, ProcessRoot
 from .elements.sub_process import SubProcess
 from .elements.triggers import TimerTrigger
 from .elements.user_task import UserTask
@@ -112,10 +112,13 @@ class _Step:
             if not rests(node):
                 yield "activity instances of this type cannot be migrated"
         elif target is not None:
-            if continuation.detail == "after" and not target.async_after:
+            if continuation.detail == "before":
+                if not target.async_before:
+                    yield "the target activity is not asyncBefore"
+            elif not target.async_after:
                 yield "the target activity is not asyncAfter"
-            if continuation.detail == "before" and not target.async_before:
-                yield "the target activity is not asyncBefore"
+            elif continuation.detail != "after" and _flow_after(continuation, target) is None:
+                yield f"the target activity has no sequence flow {continuation.detail[1]!r}, and not just one"
         chosen = token.internal_data.get("chosen")
         if chosen is not None and chosen not in self.plan:
             yield f"there is no migration instruction for the event that has happened, {chosen!r}"
@@ -185,8 +188,6 @@ class _Step:
         for number, completed in records.items():
             token = instance.tasks[number]
             compensation.put(token, self._moved_records(completed, token.task_spec))
-        # a condition that holds already is not looked at: nobody has changed a variable
-        instance.variable_events = [event for event in instance.variable_events if event[1] is not None]
 
     def _leave_joins(self) -> list[list[int]]:
         """Numbers of the tokens that wait at the same join, in the order of their arrival."""
@@ -257,6 +258,10 @@ class _Step:
 
     def _move_job(self, wait: Wait, before: Any, node: Any) -> None:
         changes: dict[str, Any] = {}
+        if wait.kind == "async" and wait.detail not in ("before", "after"):
+            flow = _flow_after(wait, node)
+            assert flow is not None, "checked by _misfits"
+            wait.detail = ["after", flow.id]
         if node.retry_cycle != before.retry_cycle:
             changes["retry_cycle"] = node.retry_cycle
         # a delegate task may also wait before or behind itself, with a job that calls nobody
@@ -372,6 +377,13 @@ def _events_at(node: Node) -> dict[str, Any]:
     elif isinstance(node, (CatchEvent, ReceiveTask)):
         found.append(node)
     return {str(event.name): event for event in found if event.trigger is not None}
+
+
+def _flow_after(continuation: Wait, target: Node) -> Flow | None:
+    """The flow of the target that a token behind its activity takes: the one of that id, else its only one."""
+    same = [flow for flow in target.flows if flow.id == continuation.detail[1]]
+    found = same or (target.flows if len(target.flows) == 1 else [])
+    return found[0] if found else None
 
 
 def _is_timeout(wait: Wait) -> bool:

@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from SpiffWorkflow.util.task import TaskState
 
+from .elements.boundary import BoundaryEvent
+from .elements.events import CatchEvent
+from .elements.gateways import EventBasedGateway
+from .elements.sub_process import EventStart, EventSubProcess
 from .errors import InvalidModification
 from .variables import write, write_local
 
@@ -74,9 +78,10 @@ def carry_out(instance: Instance, instructions: Sequence[Instruction]) -> None:
 
 def _cancel(instance: Instance, instruction: Instruction) -> None:
     if instruction.number is None:
-        node = _node(instance, instruction.activity_id)
-        for found in [one for one in instance.tasks.values() if one.task_spec is node]:
-            if not found.is_gone:
+        # an activity that is not there has no instances either: nothing to do, as in Camunda
+        wanted = [one for one in instance.tasks.values() if one.task_spec.name == instruction.activity_id]
+        for found in wanted:
+            if not found.is_gone and found.parent is not None:
                 _cancel_with_empty_scopes(found)
         return
     token: Token | None = instance.tasks.get(instruction.number)
@@ -104,31 +109,90 @@ def _cancel_with_empty_scopes(token: Token) -> None:
 
 
 def _start(instance: Instance, instruction: Instruction) -> None:
-    if instruction.kind == "startTransition":
-        source, flow = _flow(instance, instruction.transition_id)
-        node = source
+    flow: Flow | None = None
+    if instruction.kind == "startBeforeActivity":
+        node = _begun_by(instance, _node(instance, instruction.activity_id))
     else:
-        node = _node(instance, instruction.activity_id)
-        flow = None
-        if instruction.kind == "startAfterActivity":
-            flows = node.entry.flows
-            if len(flows) != 1:
-                many = "several outgoing flows" if flows else "no outgoing flow"
-                raise InvalidModification(f"activity {node.name!r} has {many}: name the transition to start")
-            flow = flows[0]
-    anchor = node if flow is None else node.entry
-    scope = _scope(instance, anchor, instruction.ancestor)
-    if flow is not None and not instance.skips_listeners:
-        for listener in flow.take_listeners:
-            listener.value(scope)
-    target = anchor if flow is None else flow.target
-    token = target.body.one_more(scope) if flow is None and target.body is not None else instance.enter(target, scope)
+        node, flow = _flow_to_take(instance, instruction)
+    scope = _scope(instance, node, instruction.ancestor)
+    for name, value, is_local in instruction.variables:
+        if not is_local:
+            write(scope, name, value)
+    if flow is None:
+        token = _enter(scope, node)
+    else:
+        if not instance.skips_listeners:
+            for listener in flow.take_listeners:
+                listener.value(scope)
+        token = instance.enter(flow.target, scope)
+        instance.arrive([token])
+    # local is what the branch has of its own; alone in its scope it shares the scope's, as in Camunda
+    owner = scope if scope.child_count == 1 else token
     for name, value, is_local in instruction.variables:
         if is_local:
-            write_local(token, name, value)
-        else:
-            write(scope, name, value)
-    instance.arrive([token])
+            write_local(owner, name, value)
+
+
+def _begun_by(instance: Instance, node: Node) -> Node:
+    """The event sub-process, if the node is its start event and it is yet to begin; else the node itself."""
+    if isinstance(node, EventStart) and node.starts is not None:
+        starts = node.starts
+        if not any(one.task_spec is starts and one.is_started for one in instance.tasks.values()):
+            return starts
+    return node
+
+
+def _enter(scope: Token, node: Node) -> Token:
+    """A token at the node, which has displaced what the node would displace if it were its turn."""
+    instance = scope.workflow
+    if node.body is not None:
+        token = node.body.one_more(scope)
+        instance.arrive([token])
+        return token
+    displaced = [child for child in scope.children if _displaces(node, child)]
+    if len(displaced) > 1:
+        raise InvalidModification(
+            f"there are {len(displaced)} instances of {displaced[0].task_spec.name!r} that {node.name!r} could end"
+        )
+    if displaced:
+        token = instance.replace(displaced[0], node)
+    else:
+        token = instance.enter(node, scope)
+        instance.arrive([token])
+    if isinstance(node, CatchEvent) and any(isinstance(one, EventBasedGateway) for one in _before(node)):
+        # it has no life of its own: to begin it is to let it happen
+        token.internal_data["fired"] = True
+    if isinstance(node, EventSubProcess) and node.event_start.is_interrupting:
+        instance.cancel_children(scope, but=token)
+    return token
+
+
+def _displaces(node: Node, token: Token) -> bool:
+    if isinstance(node, BoundaryEvent):
+        return node.is_interrupting and node in token.task_spec.boundary_events
+    return isinstance(token.task_spec, EventBasedGateway) and token.task_spec in _before(node)
+
+
+def _before(node: Node) -> list[Node]:
+    """The nodes from which a flow leads to this one."""
+    return [one for one in node.process.task_specs.values() if any(flow.target is node for flow in one.flows)]
+
+
+def _flow_to_take(instance: Instance, instruction: Instruction) -> tuple[Node, Flow]:
+    """The flow that is named, or the only one that leaves the activity, and where it leaves."""
+    if instruction.kind == "startTransition":
+        for node in instance.nodes.values():
+            for flow in node.flows:
+                if flow.id == instruction.transition_id and not isinstance(node, EventBasedGateway):
+                    return node, flow
+        raise InvalidModification(
+            f"transition {instruction.transition_id!r} does not exist in process {instance.definition.key!r}"
+        )
+    node = _node(instance, instruction.activity_id)
+    if len(node.flows) != 1:
+        many = "several outgoing flows" if node.flows else "no outgoing flow"
+        raise InvalidModification(f"activity {node.name!r} has {many}: name the transition to start")
+    return node, node.flows[0]
 
 
 def _node(instance: Instance, activity_id: str | None) -> Node:
@@ -136,14 +200,6 @@ def _node(instance: Instance, activity_id: str | None) -> Node:
     if node is None or node is instance.root_node:
         raise InvalidModification(f"element {activity_id!r} does not exist in process {instance.definition.key!r}")
     return node
-
-
-def _flow(instance: Instance, transition_id: str | None) -> tuple[Node, Flow]:
-    for node in instance.nodes.values():
-        for flow in node.flows:
-            if flow.id == transition_id:
-                return node, flow
-    raise InvalidModification(f"transition {transition_id!r} does not exist in process {instance.definition.key!r}")
 
 
 def _scope(instance: Instance, node: Node, ancestor: int | None) -> Token:

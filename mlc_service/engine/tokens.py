@@ -7,13 +7,16 @@ itself and leaves. Every state change still goes through Spiff's `_set_state`, w
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
+from .errors import BpmnErrorThrown
+
 if TYPE_CHECKING:
-    from .elements.node import Node
+    from .elements.node import Flow, Node
     from .instance import Instance
 
 
@@ -56,8 +59,14 @@ class Token(Task):
         self.waits: dict[int, Wait] = {}
         # whether history knows this activity instance (false before an asynchronous continuation)
         self.is_started = False
+        # the flow that the token is about to take; it still stands at the flow's source
+        self.flow: Flow | None = None
+        # whether the asynchronous continuation before the activity has come
+        self.is_due = False
         # whether the element has done its work and only waits for its turn to complete
         self.is_executed = False
+        # whether the activity's end listeners have been called, or are being called
+        self.is_leaving = False
         self.is_gone = False
         instance.tasks[number] = self
         if parent is not None:
@@ -77,6 +86,10 @@ class Token(Task):
     def children(self) -> list[Token]:
         return list(self._children.values())
 
+    def each_child(self) -> Iterable[Token]:
+        """The children, oldest first; to be gone through while none comes or goes."""
+        return self._children.values()
+
     @property
     def has_children(self) -> bool:
         return bool(self._children)
@@ -84,6 +97,11 @@ class Token(Task):
     @property
     def child_count(self) -> int:
         return len(self._children)
+
+    @property
+    def heading(self) -> Node:
+        """Where the token is, or where the flow that it is about to take leads."""
+        return self.task_spec if self.flow is None else self.flow.target
 
     @property
     def is_arriving(self) -> bool:
@@ -105,24 +123,49 @@ class Token(Task):
             self.workflow.ready.append(self)
 
     def run(self) -> bool | None:
-        """The node has been executed: the token is complete (True) or waits (None)."""
+        """The token's turn has come: it has taken its flow, and its node is executed (True) or waits (None)."""
         if self.is_executed:
-            self.complete()
+            self.finish()
             return True
+        if (self.flow is not None and not self._takes_flow()) or not self.task_spec.reach(self):
+            return None
         result: bool | None = self.task_spec._run(self)
-        if self.workflow.variable_events and not self.is_gone:
-            self.workflow.look_at_conditions()
-        # a hook may have ended this very token (error end, terminate): it must not come back to life
+        # a hook may have ended this very token (error end, interrupted): it must not come back to life
         if self.is_gone:
             return result
         if result is None:
             self._set_state(TaskState.STARTED)
         else:
-            self.complete()
+            self.finish()
         return result
 
+    def _takes_flow(self) -> bool:
+        """The token has come to the flow's target; False if it was interrupted there."""
+        assert self.flow is not None
+        flow, self.flow = self.flow, None
+        flow.take(self)
+        self.task_spec = flow.target
+        self.workflow.look_at_conditions()
+        return not self.is_gone
+
+    def finish(self, *, is_scope: bool = False) -> None:
+        """The element has done its work: the token goes on, unless what was written makes somebody interrupt it.
+
+        A scope in which the last token has left does not look at its own events any more.
+        """
+        self.workflow.look_at_conditions(but=self if is_scope else None)
+        if not self.is_gone:
+            self.complete()
+
+    def complete(self) -> None:
+        """As Spiff's; a BPMN error on the way out of the activity is one of the activity."""
+        try:
+            super().complete()
+        except BpmnErrorThrown as thrown:
+            self.workflow.fail(self, thrown)
+
     def complete_in_turn(self) -> None:
-        """What the token waited for has come: it completes when its turn on the ready stack comes."""
+        """The element has done its work; the token goes on when its turn on the ready stack comes."""
         self.is_executed = True
         self.workflow.ready.append(self)
 

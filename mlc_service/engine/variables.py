@@ -14,6 +14,7 @@ from .ids import derived_id
 from .values import TypedValue, as_variable, expression_value, plain
 
 if TYPE_CHECKING:
+    from .elements.node import Node
     from .tokens import Token
 
 _ABSENT = object()
@@ -143,13 +144,14 @@ class Names(Mapping[str, Any]):
         return expression_value(found[1])
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and (
-            name in self._objects or name == _GROUPS or find(self._token, name) is not None
-        )
+        if not isinstance(name, str):
+            return False
+        known = name in self._token.data if self._is_local else find(self._token, name) is not None
+        return known or name in self._objects or name == _GROUPS
 
     def __iter__(self) -> Iterator[str]:
         yield from self._objects
-        yield from visible(self._token)
+        yield from self._token.data if self._is_local else visible(self._token)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -267,12 +269,19 @@ class ExecutionView:
 
     @property
     def current_activity_id(self) -> str:
-        return str(self._token.task_spec.name)
+        return str(self._current_node.name)
 
     @property
     def current_activity_name(self) -> str | None:
-        name: str | None = self._token.task_spec.bpmn_name
+        name: str | None = self._current_node.bpmn_name
         return name
+
+    @property
+    def _current_node(self) -> Node:
+        instance, node = self._token.workflow, self._token.task_spec
+        # listeners of the process are told where it begins or has ended
+        found: Node = instance.nodes.get(instance.last_activity or "", node) if self._token.parent is None else node
+        return found
 
     def get_id(self) -> str:
         return self.id

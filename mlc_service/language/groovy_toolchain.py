@@ -27,6 +27,8 @@ OLDEST_JAVA = 11
 _DEBIAN = (Path("/usr/share/java"), Path("/usr/share/groovy/lib"), Path("/usr/share/groovy/embeddable"))
 _GROOVY_JAR = re.compile(r"groovy(-all)?(-(\d+)\.(\d+)[\w.+-]*)?\.jar")
 _COMPILE_SECONDS = 120.0
+# half the time for a JVM that compiles seven files and ends
+_SHORT_LIVED = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 # what a JVM needs of the system besides its own folder; single files, so that a script can read no others
 _LIBRARY_FOLDERS = (
     "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu",
@@ -182,9 +184,9 @@ def ready(toolchain: Toolchain) -> Command:
     key = _key(toolchain)
     with contextlib.suppress(OSError):
         toolchain.folder.mkdir(parents=True, exist_ok=True)
-    place = toolchain.folder / f"worker-{key}"
-    if not (place / "worker.jar").exists():
-        place = _build(toolchain, place)
+    # the folder that `mlc groovy install` was told may be another service's Groovy: its worker is as good
+    places = [folder / f"worker-{key}" for folder in (toolchain.folder, toolchain.jars[0].parent)]
+    place = next((place for place in places if (place / "worker.jar").exists()), None) or _build(toolchain, places[0])
     classpath = [place / "worker.jar", *toolchain.jars]
     archive = place / "worker.jsa"
     arguments = [str(toolchain.java.program), *_flags(toolchain.java)]
@@ -253,7 +255,7 @@ def _build(toolchain: Toolchain, place: Path) -> Path:
     classes.mkdir()
     classpath = os.pathsep.join(map(str, toolchain.jars))
     _run(
-        [str(toolchain.java.program), "-cp", classpath, "org.codehaus.groovy.tools.FileSystemCompiler",
+        [str(toolchain.java.program), *_SHORT_LIVED, "-cp", classpath, "org.codehaus.groovy.tools.FileSystemCompiler",
          "-d", str(classes), *map(str, _sources())],
     )  # fmt: skip
     with zipfile.ZipFile(work / "worker.jar", "w") as jar:

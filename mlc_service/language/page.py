@@ -253,8 +253,8 @@ def _timers() -> list[str]:
     return [
         "## Timers",
         "",
-        "The text of a timer may be an expression; what it gives is read as ISO 8601, or is a date. As seen from "
-        f"{now:%Y-%m-%d %H:%M} UTC; a text without zone is UTC.",
+        "The text of a timer may be an expression; what it gives is read as ISO 8601, or is a date; a cycle may be a "
+        f"cron expression too. As seen from {now:%Y-%m-%d %H:%M} UTC; a text without zone is UTC.",
         "",
         *_table(("kind", "text", "first due", "again"), rows),
     ]

@@ -1,20 +1,22 @@
-"""When a timer is due: ISO 8601 dates, durations and repeating intervals, as Camunda 7 reads them.
+"""When a timer is due: ISO 8601 dates, durations and repeating intervals, or cron expressions, as Camunda 7 reads them.
 
 Pure functions. `now` is an aware datetime and comes from the caller; every answer is aware and in UTC. Months and
-years follow the calendar (31 January plus a month is the last of February).
+years follow the calendar (31 January plus a month is the last of February). `zone` is where the clocks hang that a cron
+expression speaks of, `dialect` whose numbers its days of the week have.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
 import isodate
 
 from mlc_service.language.errors import TimerError
 from mlc_service.language.juel_moments import plus_months
+from mlc_service.language.quartz import CAMUNDA, LAST_YEAR, CronSchedule, Dialect, parse_cron
 
 TimerKind = Literal["date", "duration", "cycle"]
 
@@ -59,7 +61,7 @@ class RetryCycle:
         return _plus(now, self.delays[min(failures, len(self.delays)) - 1])
 
 
-def check(kind: TimerKind, text: str) -> str | None:
+def check(kind: TimerKind, text: str, *, dialect: Dialect = CAMUNDA) -> str | None:
     """What is wrong with a literal timer text, or None."""
     try:
         if kind == "date":
@@ -67,13 +69,15 @@ def check(kind: TimerKind, text: str) -> str | None:
         elif kind == "duration":
             parse_duration(text)
         else:
-            parse_cycle(text)
+            parse_cycle(text, dialect)
     except TimerError as error:
         return str(error)
     return None
 
 
-def first_due(kind: TimerKind, text: str, now: datetime) -> tuple[datetime, int | None]:
+def first_due(
+    kind: TimerKind, text: str, now: datetime, *, zone: tzinfo = UTC, dialect: Dialect = CAMUNDA
+) -> tuple[datetime, int | None]:
     """When the timer fires first, and how many firings follow: None endless, 0 none. Raises TimerError.
 
     A date that has passed is due at once. A cycle without a start fires one interval from now. Of a cycle that started
@@ -83,7 +87,12 @@ def first_due(kind: TimerKind, text: str, now: datetime) -> tuple[datetime, int 
         return parse_date(text), 0
     if kind == "duration":
         return _plus(now, parse_duration(text)), 0
-    cycle = parse_cycle(text)
+    cycle = parse_cycle(text, dialect)
+    if isinstance(cycle, CronSchedule):
+        due = cycle.next_after(now, zone)
+        if due is None:
+            raise TimerError(f"'{text.strip()}' has no firing left between now and the end of {LAST_YEAR}")
+        return due, None
     if cycle.end is not None:
         return _first_before_end(cycle.end, cycle, now)
     if cycle.start is None:
@@ -99,17 +108,26 @@ def first_due(kind: TimerKind, text: str, now: datetime) -> tuple[datetime, int 
 
 
 def next_due(
-    text: str, previous_due: datetime, remaining: int | None, now: datetime
+    text: str,
+    previous_due: datetime,
+    remaining: int | None,
+    now: datetime,
+    *,
+    zone: tzinfo = UTC,
+    dialect: Dialect = CAMUNDA,
 ) -> tuple[datetime, int | None] | None:
     """The cycle's firing after the one due at `previous_due`, with how many follow it; None if there is none.
 
     `remaining` is what the last answer said. Counted from `previous_due`, so a late worker causes no drift. Of an
-    endless cycle, firings missed while nothing ran are skipped rather than made up one by one; a counted cycle makes
-    up for each.
+    endless cycle, which a cron expression is too, firings missed while nothing ran are skipped rather than made up one
+    by one; a counted cycle makes up for each.
     """
     if remaining == 0:
         return None
-    cycle = parse_cycle(text)
+    cycle = parse_cycle(text, dialect)
+    if isinstance(cycle, CronSchedule):
+        following = cycle.next_after(max(previous_due, now - timedelta.resolution), zone)
+        return None if following is None else (following, None)
     due = _plus(previous_due, cycle.step)
     if remaining is None and due < now:
         due = _first_not_before(due, cycle.step, now)
@@ -150,21 +168,20 @@ def parse_duration(text: str) -> Step:
     return Step(int(months), read.tdelta)
 
 
-def parse_cycle(text: str) -> Cycle:
-    """Reads `R3/PT10M`, `R/P1D`, `R3/<start>/PT1H` and `R3/PT1H/<end>`. Raises TimerError.
+def parse_cycle(text: str, dialect: Dialect = CAMUNDA) -> Cycle | CronSchedule:
+    """Reads `R3/PT10M`, `R/P1D`, `R3/<start>/PT1H`, `R3/PT1H/<end>`, or a cron expression. Raises TimerError.
 
     `R0` counts as one firing and a bare `R` as endless, as Camunda reads them.
     """
     shown = _trimmed(text, "cycle")
+    if not shown.startswith("R") and (len(shown.split()) > 1 or shown.startswith("@")):
+        return parse_cron(shown, dialect)
     parts = shown.split("/")
     repeats = _REPEATS.fullmatch(parts[0])
     if not repeats or not 2 <= len(parts) <= 3:
-        if len(shown.split()) in (5, 6, 7):
-            raise TimerError(
-                f"'{shown}' looks like a cron expression, which timers do not support yet; "
-                "use a repeating interval such as R/PT10M"
-            )
-        raise TimerError(f"'{shown}' is not a repeating interval such as R3/PT10M")
+        raise TimerError(
+            f"'{shown}' is not a repeating interval such as R3/PT10M, nor a cron expression such as 0 0/5 * * * ?"
+        )
     count = max(1, int(repeats.group(1))) if repeats.group(1) else None
     if len(parts) == 2:
         cycle = Cycle(count, parse_duration(parts[1]))

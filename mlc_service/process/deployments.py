@@ -12,6 +12,7 @@ from mlc_service.engine import Definition, parse_bpmn
 from mlc_service.language import ExpressionError, TimerError
 from mlc_service.problems import InvalidResource, Problem
 from mlc_service.process.errors import DeploymentInUse, NoResources
+from mlc_service.process.instances import delete_instance
 from mlc_service.process.starts import event_name, listen, silence
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.definitions import DefinitionFilter
@@ -122,6 +123,9 @@ def delete_deployment(unit: UnitOfWork, around: Surroundings, id: str, *, cascad
         if living and not cascade:
             raise DeploymentInUse(id, living)
         if cascade:
+            # whoever called them or was called by them ends with them, and stays in history
+            for root in unit.instances.roots_beyond(ids):
+                delete_instance(unit, around, root, skips_listeners=True, skips_mappings=True)
             unit.instances.delete_of(ids)
             unit.history.delete_of(ids)
     keys = {definition.key for definition in definitions}

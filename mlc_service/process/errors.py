@@ -110,6 +110,16 @@ class NoForm(LookupError):
     """There is no file with the form that was asked for; the message says why."""
 
 
+class NotCaught(Exception):
+    """Nobody catches what a task has thrown; `kind` is escalation."""
+
+    def __init__(self, kind: str, code: str, task_id: str) -> None:
+        self.kind = kind
+        self.code = code
+        self.task_id = task_id
+        super().__init__(f"nobody catches the {kind} {code!r} of task {task_id}")
+
+
 class NotResolvable(Exception):
     """The incident is over when what caused it is; nobody can close it by hand."""
 
@@ -176,6 +186,7 @@ __all__ = [
     "NoForm",
     "NoResources",
     "NoSuchInstance",
+    "NotCaught",
     "NotFound",
     "NotResolvable",
     "NotSubscribed",

@@ -8,6 +8,7 @@ from typing import Any
 from mlc_service.delegate_api import BpmnError
 from mlc_service.dmn import DecisionError
 from mlc_service.engine import CalledElement, Callee, Caller, HostFailed, StoredInstance
+from mlc_service.engine.ids import derived_id
 from mlc_service.language.script_outcome import ScriptOutcome, ThrownError
 from mlc_service.process.decisions import Asker, evaluate_decision
 from mlc_service.process.errors import NotFound
@@ -18,6 +19,8 @@ from mlc_service.store.ids import new_id
 from mlc_service.store.rows import DecisionDefinitionRow, InstanceRow, ProcessDefinitionRow
 from mlc_service.store.selecting import Page
 from mlc_service.store.units import UnitOfWork
+
+_TASK_FIELDS = ("name", "description", "assignee", "owner", "due", "follow_up", "priority")
 
 
 class UnitHost:
@@ -55,6 +58,11 @@ class UnitHost:
         except Exception as error:
             raise HostFailed(f"listener {implementation!r}: {error}") from error
         return ScriptOutcome(None, dict(outcome.written), sorted(outcome.removed))
+
+    def task_facts(self, instance_id: str, number: int) -> Mapping[str, Any]:
+        """The fields of an open user task, as its listeners see them."""
+        task = self._unit.tasks.get(derived_id(instance_id, number))
+        return {name: getattr(task, name) for name in _TASK_FIELDS}
 
     def call(self, wanted: CalledElement) -> Callee:
         """The deployed process that a call activity means. Raises HostFailed if there is none."""

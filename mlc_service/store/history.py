@@ -204,7 +204,8 @@ class History:
 
     def update_task(self, id: str, **fields: Any) -> None:
         """The task's record has these values in these columns."""
-        self._connection.execute(update(historic_tasks).where(historic_tasks.c.id == id).values(**fields))
+        if fields:
+            self._connection.execute(update(historic_tasks).where(historic_tasks.c.id == id).values(**fields))
 
     def end_tasks(self, ended: Sequence[tuple[str, str]], at: datetime) -> None:
         """These tasks (id, completed or deleted) were over at that time."""

@@ -34,7 +34,7 @@ class IncidentFilter:
     definition_id: str | None = None
     definition_keys: Sequence[str] | None = None
     activity_id: str | None = None
-    # the activity of a job that failed
+    # the activity of a job that failed, or that called one
     failed_activity_id: str | None = None
     job_id: str | None = None
     # of one of these jobs
@@ -94,6 +94,8 @@ class Incidents:
                 job_id=None,
                 external_task_id=None,
                 configuration=None,
+                # as in Camunda: the first incident says what has happened
+                message=None,
                 cause_id=cause.id,
                 root_cause_id=incident.id,
             )
@@ -163,7 +165,8 @@ def _conditions(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
         )
     )
     if wanted.failed_activity_id is not None:
-        found += [columns.activity_id == wanted.failed_activity_id, columns.job_id.is_not(None)]
+        has_failed = or_(columns.job_id.is_not(None), columns.cause_id.is_not(None))
+        found += [columns.activity_id == wanted.failed_activity_id, has_failed]
     if wanted.jobs is not None:
         of_jobs = [exists().where(jobs.c.id == columns.job_id, *job_conditions(one)) for one in wanted.jobs]
         found.append(or_(false(), *of_jobs))

@@ -178,6 +178,18 @@ class Instances:
         """The instance is gone with all that hung on it. History is not touched."""
         self._connection.execute(_DELETE, {"id": id})
 
+    def roots_beyond(self, definition_ids: Sequence[str]) -> list[str]:
+        """Roots of hierarchies in which these definitions have instances and others do, too; in id order."""
+        theirs = process_instances.alias("theirs")
+        statement = (
+            select(process_instances.c.root_id)
+            .distinct()
+            .join(theirs, theirs.c.root_id == process_instances.c.root_id)
+            .where(process_instances.c.definition_id.in_(definition_ids), theirs.c.definition_id.not_in(definition_ids))
+            .order_by(process_instances.c.root_id)
+        )
+        return list(self._connection.execute(statement).scalars())
+
     def delete_of(self, definition_ids: Sequence[str]) -> None:
         """No instance of these definitions lives any more. History is not touched."""
         self._connection.execute(delete(process_instances).where(process_instances.c.definition_id.in_(definition_ids)))

@@ -43,6 +43,7 @@ class TaskFilter:
     assignees: Sequence[str] | None = None
     assigned: bool | None = None
     owner: str | None = None
+    delegation_state: str | None = None
     candidate_user: str | None = None
     candidate_groups: Sequence[str] | None = None
     with_candidates: bool | None = None
@@ -138,6 +139,7 @@ def _conditions(wanted: TaskFilter) -> list[ColumnElement[bool]]:
             (columns.name, wanted.name),
             (columns.assignee, wanted.assignee),
             (columns.owner, wanted.owner),
+            (columns.delegation_state, wanted.delegation_state),
             (columns.priority, wanted.priority),
         )
     )

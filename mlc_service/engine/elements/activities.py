@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import HostFailed
 from ..values import expression_value
-from ..variables import visible, visible_plain, write
+from ..variables import visible, visible_plain, write, write_all
 from .node import Node, ProcessSpec
 from .triggers import EventTrigger
 from .values import ExpressionSource, Facts, Source
@@ -45,6 +45,13 @@ class DelegateTask(Node):
 
     def execute(self, token: Token) -> None:
         self.ask_for_job(token.workflow.wait(token, "delegate", self), implementation=self.implementation)
+
+    def answer(self, wait: Wait, variables: Mapping[str, Any]) -> None:
+        token = wait.token
+        token.workflow.end_wait(wait, "completed")
+        write_all(token, variables)
+        # in its turn: a delegate is part of what is running, as Camunda's are
+        token.complete_in_turn()
 
     def delegate_inputs(self, token: Token) -> dict[str, Any]:
         """The variables that the delegate sees, plain."""

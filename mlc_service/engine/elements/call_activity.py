@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..host import CalledElement
-from ..variables import write_all
+from ..variables import write_all, write_local
 from .mapped import Mapped
 from .node import Node, ProcessSpec
 from .values import ExpressionSource
@@ -40,7 +40,9 @@ class CallActivity(Node):
         self.version = version
         self.business_key = business_key
         self.taken_in = taken_in
-        self.handed_back = handed_back
+        self.handed_back = Mapped([one for one in handed_back.mappings if not one.is_local])
+        # `local="true"`: to the call activity's own scope, where only its output parameters see it
+        self.kept = Mapped([one for one in handed_back.mappings if one.is_local])
 
     def execute(self, token: Token) -> None:
         instance = token.workflow
@@ -57,10 +59,12 @@ class CallActivity(Node):
     def pass_out(self, wait: Wait, called: Instance) -> None:
         """The variables that the called process hands over are written from the call activity's scope."""
         write_all(wait.token, self.handed_back.of(called.task_tree))
+        for name, value in self.kept.of(called.task_tree).items():
+            write_local(wait.token, name, value)
 
     def answer(self, wait: Wait, variables: Mapping[str, Any]) -> None:
         """The called process has come to its end; its variables are handed over already."""
         token = wait.token
         token.workflow.end_wait(wait)
         write_all(token, variables)
-        token.complete_in_turn()
+        token.finish()

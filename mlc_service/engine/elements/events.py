@@ -70,7 +70,7 @@ class CatchEvent(Node):
         write_all(token, variables)
         instance.end_waits(token)
         token.internal_data["chosen"] = self.name
-        token.complete_in_turn()
+        token.finish()
 
 
 class SignalThrow:
@@ -90,7 +90,12 @@ class SignalThrow:
         instance = token.workflow
         event_name = self.name.text(token) or ""
         variables = self.payload.of(token)
-        known = {one.instance_id: one.next_number for one in instance.hierarchy.instances.values()}
+        # a new instance in which nobody waits for a signal need not be told from one that comes later
+        known = {
+            one.instance_id: one.next_number
+            for one in instance.hierarchy.instances.values()
+            if one.signal_waits or not one.is_new
+        }
         instance.effects.append(fx.SignalThrown(event_name, variables, known, self.is_async))
         if not self.is_async:
             instance.signal(event_name, variables)
@@ -156,6 +161,12 @@ class LinkThrow(Node):
     activity_type = "intermediateLinkThrow"
     is_in_history = False
 
+    def begin(self, token: Token) -> None:
+        """Nothing: Camunda calls no listeners of it."""
+
+    def call_end_listeners(self, token: Token) -> None:
+        """Nothing, as in `begin`."""
+
 
 class LinkCatch(Node):
     """Where a link throw event of the same name leads."""
@@ -169,15 +180,11 @@ class TerminateEndEvent(Node):
 
     activity_type = "terminateEndEvent"
 
-    def execute(self, token: Token) -> None:
-        instance = token.workflow
-        scope = token.scope
-        self.call_end_listeners(token)
-        instance.end_activity(token, canceled=False)
-        instance.end_waits(scope)
-        instance.cancel_children(scope, but=token)
-        compensation.drop(scope)
-        instance.leave(token)
+    def reach(self, token: Token) -> bool:
+        """The token is the last one in its scope, already before a job that it may have to wait for."""
+        if not token.is_due:
+            token.workflow.leave_only(token)
+        return super().reach(token)
 
 
 class ErrorEndEvent(Node):
@@ -235,9 +242,13 @@ class CancelEndEvent(Node):
 
     activity_type = "cancelEndEvent"
 
+    def reach(self, token: Token) -> bool:
+        """Whatever else went on in the transaction has stopped; only what has completed is undone."""
+        if not token.is_due:
+            token.workflow.leave_only(token)
+        return super().reach(token)
+
     def execute(self, token: Token) -> bool | None:
-        # whatever else goes on in the transaction stops; only what has completed is undone
-        token.workflow.cancel_children(token.scope, but=token)
         if not compensation.throw(token, None):
             self.scope_done(token)
         return None
@@ -247,4 +258,5 @@ class CancelEndEvent(Node):
         boundary = transaction.task_spec.cancel_boundary
         if boundary is None:
             raise HostFailed(f"Could not find cancel boundary event for cancel end event {self.name!r}")
-        token.workflow.replace(transaction, boundary)
+        # of several instances all are left
+        token.workflow.replace(transaction if transaction.task_spec.body is None else transaction.scope, boundary)

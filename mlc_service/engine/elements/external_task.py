@@ -10,7 +10,7 @@ from ...language.errors import ExpressionError
 from .. import effects as fx
 from ..errors import BpmnErrorThrown
 from ..variables import Names, write_all, write_local
-from .node import Node, ProcessSpec
+from .node import Node, ProcessSpec, priority_of
 from .values import ExpressionSource
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ class ErrorMapping:
     """`camunda:errorEventDefinition`: what a worker reports is a BPMN error if the expression holds."""
 
     code: str
-    message: ExpressionSource | None
     expression: ExpressionSource
 
 
@@ -49,7 +48,7 @@ class ExternalTaskNode(Node):
     def execute(self, token: Token) -> None:
         instance = token.workflow
         topic = self.topic.text(token) or ""
-        priority = self._priority(token)
+        priority = priority_of(self.task_priority or self.process.task_priority, token, "task priority")
         wait = instance.wait(token, "external", self, topic)
         instance.effects.append(fx.ExternalTaskCreated(wait.number, token.id, str(self.name), topic, priority))
 
@@ -83,8 +82,8 @@ class ExternalTaskNode(Node):
         write_all(token, variables)
         for mapping in self.error_mappings:
             if self._holds(mapping, token, facts, must_evaluate):
-                message = None if mapping.message is None else mapping.message.text(token)
-                token.workflow.fail(token, BpmnErrorThrown(mapping.code, message))
+                # not the message that the diagram has for the error, but what the worker said last (Camunda)
+                token.workflow.fail(token, BpmnErrorThrown(mapping.code, facts.get("errorMessage")))
                 return True
         return False
 
@@ -96,13 +95,3 @@ class ExternalTaskNode(Node):
                 raise
             return False
         return value is True
-
-    def _priority(self, token: Token) -> int:
-        source = self.task_priority or self.process.task_priority
-        if source is None:
-            return 0
-        value = source.value(token)
-        try:
-            return int(value)
-        except (TypeError, ValueError):
-            raise ExpressionError(f"task priority {value!r} is not a number", source.expression.text) from None

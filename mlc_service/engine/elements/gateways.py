@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...language.errors import ExpressionError
 from .events import CatchEvent
 from .node import Flow, Node
 from .triggers import ConditionTrigger
@@ -30,11 +30,7 @@ class ExclusiveGateway(Node):
             return [default]
         if not self.flows:
             return []
-        raise ExpressionError(
-            f"No outgoing sequence flow of the exclusive gateway '{self.name}' could be selected "
-            "for continuing the process",
-            "",
-        )
+        raise self.stuck()
 
 
 class ParallelGateway(Node):
@@ -51,6 +47,9 @@ class ParallelGateway(Node):
             return None
         join(self, token, arrived)
         return True
+
+    def canceled(self, token: Token) -> None:
+        withdraw(self, token)
 
     def chosen_flows(self, token: Token) -> list[Flow]:  # noqa: ARG002
         return self.flows
@@ -70,7 +69,7 @@ class InclusiveGateway(Node):
         if self.incoming_count <= 1:
             return True
         arrived = arrivals(self, token)
-        if len(arrived) + 1 < self.incoming_count and self._is_awaited(token, arrived):
+        if len(arrived) + 1 < self.incoming_count and self._is_awaited(token):
             arrived.append(token.id)
             token.workflow.open_joins.add((token.scope.id, str(self.name)))
             return None
@@ -79,31 +78,30 @@ class InclusiveGateway(Node):
 
     def chosen_flows(self, token: Token) -> list[Flow]:
         if not self.flows:
-            raise ExpressionError(
-                f"No outgoing sequence flow of the inclusive gateway '{self.name}' could be selected "
-                "for continuing the process",
-                "",
-            )
+            raise self.stuck()
         return super().chosen_flows(token)
+
+    def canceled(self, token: Token) -> None:
+        withdraw(self, token)
 
     def look_again(self, scope: Token) -> None:
         """A token of the scope has moved on or ended: the join fires if it was the last that could come."""
         arrived: list[int] = scope.internal_data["joins"][self.name]
         last = scope.workflow.tasks[arrived[-1]]
-        if self._is_awaited(last, arrived):
+        if self._is_awaited(last):
             return
         arrived.pop()
         join(self, last, arrived)
-        last.complete_in_turn()
+        last.finish()
 
-    def _is_awaited(self, token: Token, arrived: list[int]) -> bool:
+    def _is_awaited(self, token: Token) -> bool:
         """Whether another token of the scope can still come here."""
-        for other in token.scope.children:
-            if other is token or other.id in arrived:
-                continue
-            if other.task_spec is self and other.is_arriving:
-                return True
-            if other.task_spec.entry.name in self.process.leading_to(self):
+        # those that have not come yet are older than those that wait here, so one is mostly found at once
+        for other in token.scope.each_child():
+            if other.heading is self:
+                if other is not token and other.is_arriving:
+                    return True
+            elif other.heading.name in self.process.leading_to(self):
                 return True
         return False
 
@@ -126,12 +124,16 @@ class EventBasedGateway(Node):
 
     def _on_complete_hook(self, token: Token) -> None:
         instance = token.workflow
-        self.call_end_listeners(token)
+        self.conclude(token)
         instance.end_waits(token)
         # history has it as canceled, as Camunda's has: its work was to be left
         instance.end_activity(token, canceled=True)
 
-    def take_outgoing(self, token: Token) -> None:
+    def chosen_flows(self, token: Token) -> list[Flow]:  # noqa: ARG002
+        # the flow to the event is not taken, and its listeners are not called
+        return []
+
+    def take(self, token: Token, flows: Sequence[Flow]) -> None:  # noqa: ARG002
         instance, scope = token.workflow, token.scope
         chosen = token.internal_data["chosen"]
         event = instance.enter(instance.nodes[chosen], scope)
@@ -149,6 +151,25 @@ def arrivals(gateway: Node, token: Token) -> list[int]:
     return joins.setdefault(str(gateway.name), [])
 
 
+def withdraw(gateway: Node, token: Token) -> None:
+    """The token does not wait at the join any more."""
+    joins: dict[str, list[int]] = token.scope.internal_data.get("joins", {})
+    arrived = joins.get(str(gateway.name), [])
+    if token.id in arrived:
+        arrived.remove(token.id)
+        if not arrived:
+            forget_join(gateway, token.scope)
+
+
+def forget_join(gateway: Node, scope: Token) -> None:
+    """Nobody waits at the join in that scope."""
+    scope.workflow.open_joins.discard((scope.id, str(gateway.name)))
+    joins = scope.internal_data["joins"]
+    del joins[gateway.name]
+    if not joins:
+        del scope.internal_data["joins"]
+
+
 def join(gateway: Node, token: Token, arrived: list[int]) -> None:
     """The tokens that waited are gone, and this one goes on for all of them."""
     instance: Instance = token.workflow
@@ -158,8 +179,4 @@ def join(gateway: Node, token: Token, arrived: list[int]) -> None:
         instance.end_activity(other, canceled=False)
         # the one that goes on is still in the scope, so the scope cannot look done
         instance.leave(other)
-    instance.open_joins.discard((token.scope.id, str(gateway.name)))
-    joins = token.scope.internal_data["joins"]
-    del joins[gateway.name]
-    if not joins:
-        del token.scope.internal_data["joins"]
+    forget_join(gateway, token.scope)

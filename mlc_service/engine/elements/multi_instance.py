@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...language.errors import ExpressionError
 from .. import compensation
 from ..errors import InvalidModification
-from ..values import plain
+from ..values import TypedValue, plain
 from ..variables import find, write_local
 from .node import Node, ProcessSpec
 from .values import Condition, ExpressionSource
@@ -89,14 +89,17 @@ class MultiInstance(Node):
         following = []
         if not is_last and not is_over and self.is_sequential:
             following = [self._instance(body, completed, self._items(body))]
-        # the counters may make a condition true that somebody waits for outside
         if is_over or is_last:
             instance.cancel_children(body, but=ended)
             instance.forget(ended)
-            body.complete()
+            body.finish(is_scope=True)
             return
         instance.forget(ended)
-        instance.arrive(following)
+        if following:
+            instance.arrive(following)
+        else:
+            # the counters may make a condition true that somebody waits for outside
+            instance.look_at_conditions()
 
     def scope_done(self, token: Token) -> None:
         """What has been undone inside is all; or the last instance ended without completing (an uncaught error)."""
@@ -105,7 +108,7 @@ class MultiInstance(Node):
             instance.end_activity(token, canceled=False)
             instance.leave(token)
         else:
-            token.complete()
+            token.finish(is_scope=True)
 
     def one_more(self, body: Token) -> Token:
         """An instance that a modification begins beside those that are there, or as the only one."""
@@ -148,7 +151,7 @@ class MultiInstance(Node):
         if isinstance(value, str):
             # the name of a variable, which is how camunda:collection is written most of the time
             found = find(token, value)
-            value = None if found is None else plain(found[1])
+            value = None if found is None else self._plain(token, found[1])
             if value is None:
                 raise ExpressionError(f"Variable '{self.collection.expression.text}' is not found", "")
         if isinstance(value, Mapping) or not isinstance(value, (list, tuple, set, frozenset)):
@@ -156,7 +159,18 @@ class MultiInstance(Node):
                 f"the collection {self.collection.expression.text!r} of {self.inner.name!r} is no list",
                 self.collection.expression.text,
             )
-        return list(value)
+        # not copied if it need not be: a sequential loop asks again for each element
+        return value if isinstance(value, list) else list(value)
+
+    @staticmethod
+    def _plain(token: Token, value: Any) -> Any:
+        """As `values.plain`; a text is parsed once in a command, not once for each element."""
+        if not isinstance(value, TypedValue):
+            return value
+        instance = token.workflow
+        if instance.last_collection[0] is not value:
+            instance.last_collection = (value, plain(value))
+        return instance.last_collection[1]
 
     def _total(self, token: Token, items: list[Any] | None) -> int:
         if self.cardinality is None:

@@ -151,6 +151,10 @@ class Node(BpmnSpecMixin):
         return False
 
     @property
+    def is_event_sub_process(self) -> bool:
+        return False
+
+    @property
     def is_compensation(self) -> bool:
         """Whether this is an event sub-process that compensates the scope around it."""
         return False
@@ -161,6 +165,11 @@ class Node(BpmnSpecMixin):
         return False
 
     @property
+    def is_plain_task(self) -> bool:
+        """Whether this is a user task without events and variables of its own."""
+        return False
+
+    @property
     def undone_by(self) -> str:
         """The id that Camunda shows for the compensation of this finished scope."""
         return str(self.name)
@@ -168,14 +177,7 @@ class Node(BpmnSpecMixin):
     # -- Spiff's life cycle -----------------------------------------------------------------------------------------
 
     def _update(self, token: Token) -> None:
-        if self._update_hook(token):
-            token._ready()
-
-    def _update_hook(self, token: Token) -> bool:
-        if not self.async_before:
-            return True
-        self.continue_later(token, "before")
-        return False
+        token._ready()
 
     def _on_ready(self, token: Token) -> None:
         """Nothing: stock checks the whole graph for every token here."""
@@ -184,21 +186,30 @@ class Node(BpmnSpecMixin):
         return self._run_hook(token)
 
     def _run_hook(self, token: Token) -> bool | None:
+        instance = token.workflow
         self.begin(token)
         # a listener may have changed what a condition waits for
-        if token.workflow.variable_events:
-            token.workflow.look_at_conditions()
-            if token.is_gone:
-                return None
+        instance.look_at_conditions(but=token)
+        if token.is_gone or not instance.look_at_new_conditions(token):
+            return None
         return self.execute(token)
+
+    def reach(self, token: Token) -> bool:
+        """The token has come here; False if a job is to take it on."""
+        if token.is_due or not self.async_before:
+            return True
+        self.continue_later(token, "before")
+        return False
 
     def begin(self, token: Token) -> None:
         """The activity has begun: inputs, what is waited for beside it, start listeners (Camunda's order)."""
         instance = token.workflow
         instance.start_activity(token)
         if self.input_parameters and not instance.skips_mappings:
-            for name, source in self.input_parameters:
-                write_local(token, name, _parameter(source, token))
+            # none of them sees another
+            values = [(name, _parameter(source, token)) for name, source in self.input_parameters]
+            for name, value in values:
+                write_local(token, name, value)
         self.arm_events(token)
         if self.start_listeners and not instance.skips_listeners:
             for listener in self.start_listeners:
@@ -210,31 +221,36 @@ class Node(BpmnSpecMixin):
             boundary.wait_at(token)
 
     def _on_complete(self, token: Token) -> None:
+        # before end listeners and outputs, which come too late to have a say in it
+        flows = [] if self.body is not None else self.chosen_flows(token)
+        if flows and self.end_listeners:
+            self.call_end_listeners(token)
+            token.workflow.look_at_conditions(but=token)
+            if token.is_gone:
+                return
         self._on_complete_hook(token)
         if self.async_after:
-            self.continue_later(token, "after")
+            self.continue_after(token, flows)
         else:
-            self.take_outgoing(token)
+            self.take(token, flows)
 
     def _on_complete_hook(self, token: Token) -> None:
         instance = token.workflow
-        self.call_end_listeners(token)
+        self.conclude(token)
         if token.waits:
             instance.end_waits(token)
         if self.compensation_handler is not None or self.undoes_itself or compensation.has_records(token):
             compensation.keep(token)
         instance.end_activity(token, canceled=False)
 
-    def call_end_listeners(self, token: Token, *, is_canceled: bool = False) -> None:
+    def conclude(self, token: Token, *, is_canceled: bool = False) -> None:
         """The activity's end listeners have been called and its outputs are mapped.
 
         Also for a cancelled one, as in Camunda; but what it has not come to produce is left out there, where Camunda
         fails.
         """
         instance = token.workflow
-        if self.end_listeners and not instance.skips_listeners:
-            for listener in self.end_listeners:
-                listener.value(token)
+        self.call_end_listeners(token)
         if self.output_parameters and not instance.skips_mappings:
             for name, source in self.output_parameters:
                 try:
@@ -244,6 +260,15 @@ class Node(BpmnSpecMixin):
                         continue
                     raise
                 write(token.scope, name, value)
+
+    def call_end_listeners(self, token: Token) -> None:
+        """The activity's end listeners have been called, once."""
+        if token.is_leaving:
+            return
+        token.is_leaving = True
+        if self.end_listeners and not token.workflow.skips_listeners:
+            for listener in self.end_listeners:
+                listener.value(token)
 
     # -- what element kinds add -------------------------------------------------------------------------------------
 
@@ -256,7 +281,7 @@ class Node(BpmnSpecMixin):
         token = wait.token
         token.workflow.end_wait(wait, "completed")
         write_all(token, variables)
-        token.complete_in_turn()
+        token.finish()
 
     def signal_name(self, wait: Wait) -> str:
         """The name of the signal that is waited for."""
@@ -272,8 +297,16 @@ class Node(BpmnSpecMixin):
 
     # -- going on ---------------------------------------------------------------------------------------------------
 
-    def continue_later(self, token: Token, where: str) -> None:
-        """The token waits for a job that takes it on, before or after the activity."""
+    def continue_after(self, token: Token, flows: Sequence[Flow]) -> None:
+        """A token waits at each of the chosen flows for a job that takes it on."""
+        if not flows:
+            self.continue_later(token, "after")
+        for position, flow in enumerate(flows):
+            waiting = token.workflow.enter(self, token.scope) if position else token
+            self.continue_later(waiting, ["after", flow.id])
+
+    def continue_later(self, token: Token, where: str | list[str]) -> None:
+        """The token waits for a job that takes it on, before or after the activity (there with the flow to take)."""
         wait = token.workflow.wait(token, "async", self, where)
         token._set_state(TaskState.WAITING)
         self.ask_for_job(wait)
@@ -300,29 +333,40 @@ class Node(BpmnSpecMixin):
         token = wait.token
         token.workflow.end_wait(wait)
         if wait.detail == "before":
+            token.is_due = True
             token._ready()
+            return
+        if wait.detail == "after":
+            # an inner instance, nothing to take, or a state of before the choice was kept
+            self.take(token, [] if self.body is not None else self.chosen_flows(token))
         else:
-            self.take_outgoing(token)
+            _, flow_id = wait.detail
+            self.take(token, [flow for flow in self.flows if flow.id == flow_id])
 
-    def take_outgoing(self, token: Token) -> None:
-        """The token's successors stand at the targets of the chosen flows; the token is gone."""
+    def take(self, token: Token, flows: Sequence[Flow]) -> None:
+        """The token's successors take the flows, each in its turn; the token is gone."""
         if self.body is not None:
             self.body.inner_done(token)
             return
-        flows = self.chosen_flows(token)
         if not flows:
             token.workflow.leave(token)
             return
         instance = token.workflow
         scope = token.scope
-        for flow in flows:
-            if flow.take_listeners and not instance.skips_listeners:
-                flow.take(token)
-        successors = [instance.enter(flow.target, scope) for flow in flows]
+        successors = [self._successor(flow, scope) for flow in flows]
         if compensation.is_handler(token):
             compensation.hand_on(token, successors[0])
         instance.leave(token)
         instance.arrive(successors)
+
+    def _successor(self, flow: Flow, scope: Token) -> Token:
+        instance = scope.workflow
+        if not flow.take_listeners or instance.skips_listeners:
+            return instance.enter(flow.target, scope)
+        # the flow is taken when the token's turn comes, and until then it stands here
+        successor = instance.enter(self, scope)
+        successor.flow = flow
+        return successor
 
     def chosen_flows(self, token: Token) -> list[Flow]:
         """Every flow whose condition holds; the default flow if there is none (BPMN 2.0 §13.3.1)."""
@@ -338,18 +382,31 @@ class Node(BpmnSpecMixin):
             return chosen
         if self.default_flow is not None:
             return [flow for flow in flows if flow.id == self.default_flow]
-        raise ExpressionError(f"No outgoing sequence flow of {self.name!r} could be selected for continuing", "")
+        raise self.stuck()
+
+    def stuck(self) -> ExpressionError:
+        """No flow leads on."""
+        return ExpressionError(
+            f"No outgoing sequence flow of {self.name!r} could be selected for continuing the process", ""
+        )
 
     def job_priority(self, token: Token) -> int:
         """The priority of the node's jobs: its own, else that of its process, else 0 (Camunda manual)."""
-        source = self.priority or self.process.priority
-        if source is None:
-            return 0
+        return priority_of(self.priority or self.process.priority, token, "job priority")
+
+
+def priority_of(source: ExpressionSource | None, token: Token, what: str) -> int:
+    """The number that an expression comes to; 0 if it cannot be evaluated, as in Camunda. Raises ExpressionError."""
+    if source is None:
+        return 0
+    try:
         value = source.value(token)
-        try:
-            return int(value)
-        except (TypeError, ValueError):
-            raise ExpressionError(f"job priority {value!r} is not a number", source.expression.text) from None
+    except ExpressionError:
+        return 0
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ExpressionError(f"{what} {value!r} is not a number", source.expression.text) from None
 
 
 def _parameter(source: Source, token: Token) -> Any:

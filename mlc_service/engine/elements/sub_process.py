@@ -73,7 +73,7 @@ class SubProcess(Node):
             instance.end_activity(token, canceled=False)
             instance.leave(token)
         else:
-            token.complete()
+            token.finish(is_scope=True)
 
 
 class Transaction(SubProcess):
@@ -83,11 +83,15 @@ class Transaction(SubProcess):
 
     @property
     def cancel_boundary(self) -> BoundaryEvent | None:
-        return next((boundary for boundary in self.boundary_events if boundary.is_cancel), None)
+        return next((boundary for boundary in self.entry.boundary_events if boundary.is_cancel), None)
 
 
 class EventSubProcess(SubProcess):
     """A sub-process that no flow leads to: an event starts it as long as the scope around it lives."""
+
+    @property
+    def is_event_sub_process(self) -> bool:
+        return True
 
     @property
     def is_compensation(self) -> bool:

@@ -104,11 +104,9 @@ class ConditionTrigger:
         self.variable_events = variable_events
 
     def subscribe(self, token: Token, node: Node) -> None:
-        """The token waits for the condition on behalf of `node`."""
+        """The token waits for the condition on behalf of `node`; whether it holds already is not looked at here."""
         instance = token.workflow
         wait = instance.wait(token, "conditional", node)
-        # the condition may hold already; that is looked at in its turn, as a change would be
-        instance.variable_events.append((token, None, wait.number))
         instance.effects.append(fx.Subscribed(wait.number, "conditional", None, token.id, node.name))
 
     def renew(self, wait: Wait) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..tokens import Token, Wait
 
 DEFAULT_PRIORITY = 50
+_KNOWN_FROM_THE_START = ("name", "description", "assignee", "due", "follow_up", "priority")
 
 
 @dataclass(slots=True)
@@ -60,6 +62,10 @@ class UserTask(Node):
         super().__init__(process, node_id, bpmn_name)
         self.form = form
 
+    @property
+    def is_plain_task(self) -> bool:
+        return not (self.boundary_events or self.input_parameters or self.output_parameters or self.form.timeouts)
+
     def has_task_listeners(self, event: str) -> bool:
         """Whether somebody listens to that event of the task."""
         return bool(self.form.listeners.get(event))
@@ -81,24 +87,28 @@ class UserTask(Node):
         )
         for index, timeout in enumerate(form.timeouts):
             self.arm_timeout(timeout, token, index)
-        self._tell("create", token, task)
-        if task.assignee is not None:
-            self._tell("assignment", token, task)
-        instance.effects.append(
-            fx.TaskCreated(
-                wait.number,
-                token.id,
-                str(self.name),
-                task.name,
-                task.description,
-                task.assignee,
-                tuple(dict.fromkeys(task.candidate_users)),
-                tuple(dict.fromkeys(task.candidate_groups)),
-                task.due_date,
-                task.follow_up_date,
-                task.priority,
-                *self.form_at(token),
-            )
+        try:
+            self._tell("create", token, task)
+            if task.assignee is not None:
+                self._tell("assignment", token, task)
+        finally:
+            # a listener may throw a BPMN error: the task has been there all the same, and is deleted
+            instance.effects.append(self._created(wait.number, token, task))
+
+    def _created(self, number: int, token: Token, task: TaskView) -> fx.TaskCreated:
+        return fx.TaskCreated(
+            number,
+            token.id,
+            str(self.name),
+            task.name,
+            task.description,
+            task.assignee,
+            tuple(dict.fromkeys(task.candidate_users)),
+            tuple(dict.fromkeys(task.candidate_groups)),
+            task.due_date,
+            task.follow_up_date,
+            task.priority,
+            *self.form_at(token),
         )
 
     def form_at(self, token: Token) -> tuple[str | None, dict[str, Any] | None]:
@@ -112,7 +122,7 @@ class UserTask(Node):
         token = wait.token
         write_all(token, variables)
         if self.has_task_listeners("complete"):
-            self._tell("complete", token, self._view(token, wait.number, token.workflow.task_facts))
+            self._told("complete", token, wait.number, token.workflow.task_facts or self._facts(token, wait.number))
             if token.is_gone:
                 return
         super().answer(wait, {})
@@ -123,7 +133,8 @@ class UserTask(Node):
         task = self._view(token, wait.number, {**facts, **changes})
         before = task.as_fields()
         self._tell("update", token, task)
-        if "assignee" in changes:
+        # the update listeners may have set another assignee
+        if task.assignee != facts.get("assignee"):
             self._tell("assignment", token, task)
         changed = {name: value for name, value in task.as_fields().items() if value != before[name]}
         token.workflow.effects.append(fx.TaskChanged(wait.number, {**changes, **changed}))
@@ -132,7 +143,31 @@ class UserTask(Node):
         if self.has_task_listeners("delete"):
             number = next((wait.number for wait in token.waits.values() if wait.kind == "task"), None)
             if number is not None:
-                self._tell("delete", token, self._view(token, number, {}))
+                self._told("delete", token, number, self._facts(token, number))
+
+    def _told(self, event: str, token: Token, number: int, facts: Mapping[str, Any]) -> None:
+        """Listeners of the event know of the task as it is; what they set is the task's."""
+        with self._changing(token, number, facts) as task:
+            self._tell(event, token, task)
+
+    @contextmanager
+    def _changing(self, token: Token, number: int, facts: Mapping[str, Any]) -> Iterator[TaskView]:
+        task = self._view(token, number, facts)
+        before = task.as_fields()
+        yield task
+        changed = {name: value for name, value in task.as_fields().items() if value != before[name]}
+        if changed:
+            token.workflow.effects.append(fx.TaskChanged(number, changed))
+
+    @staticmethod
+    def _facts(token: Token, number: int) -> Mapping[str, Any]:
+        """The task's fields as they are: the outside world knows what people have made of it."""
+        instance = token.workflow
+        for effect in reversed(instance.effects):
+            if isinstance(effect, fx.TaskCreated) and effect.number == number:
+                return {name: getattr(effect, name) for name in _KNOWN_FROM_THE_START}
+        known: Mapping[str, Any] = instance.host.task_facts(instance.instance_id, number)
+        return known
 
     def _tell(self, event: str, token: Token, task: TaskView) -> None:
         if token.workflow.skips_listeners:
@@ -157,9 +192,9 @@ class UserTask(Node):
         timeout = self.form.timeouts[index]
         token.workflow.end_wait(wait)
         number = next(one.number for one in token.waits.values() if one.kind == "task")
-        task = self._view(token, number, {})
-        task.event_name = "timeout"
-        timeout.listener.value(token, task)
+        with self._changing(token, number, self._facts(token, number)) as task:
+            task.event_name = "timeout"
+            timeout.listener.value(token, task)
         waits = len(token.waits)
         timeout.timer.rearm(token, self, detail)
         if len(token.waits) > waits:

@@ -50,6 +50,13 @@ class _Checks:
         self._reader = reader
         self._elements = elements
         self._nodes: dict[str, Node] = reader.nodes()
+        self._starts: dict[str, list[StartEvent]] = {}
+        for node in self._nodes.values():
+            if isinstance(node, StartEvent) and node.parent_id is not None:
+                self._starts.setdefault(node.parent_id, []).append(node)
+        self._handlers = {
+            node.compensation_handler.name for node in self._nodes.values() if node.compensation_handler is not None
+        }
 
     def _problem(self, message: str, element: etree._Element) -> None:
         self._reader.document.problem(message, element)
@@ -87,18 +94,12 @@ class _Checks:
             for flow in node.flows:
                 if flow.condition is not None:
                     self._warning(f"the condition of flow {flow.id!r} is not evaluated behind this gateway", element)
-        if (
-            node.is_for_compensation
-            and not isinstance(node, EventSubProcess)
-            and not any(other.compensation_handler is node.entry for other in self._nodes.values())
-        ):
+        if node.is_for_compensation and not isinstance(node, EventSubProcess) and node.entry.name not in self._handlers:
             self._warning(f"{node.name!r} is for compensation, but no compensation boundary event leads to it", element)
 
     def _sub_process(self, node: SubProcess, element: etree._Element) -> None:
         inside = node.name
-        starts = [
-            inner for inner in self._nodes.values() if isinstance(inner, StartEvent) and inner.parent_id == inside
-        ]
+        starts = self._starts.get(str(inside), [])
         what = "an event sub-process" if isinstance(node, EventSubProcess) else "an embedded sub-process"
         if len(starts) != 1:
             self._problem(f"{what} needs one start event, found {len(starts)}", element)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lxml import etree
 from SpiffWorkflow.bpmn.parser.TaskParser import TaskParser
 
+from ..elements.events import LinkThrow
 from ..elements.mapped import Mapped, Mapping
 from ..elements.multi_instance import MultiInstance
 from ..elements.node import Node
@@ -57,6 +58,8 @@ class NodeReader(TaskParser):
         node.properties = sources.properties(element)
         node.default_flow = element.get("default")
         node.is_for_compensation = element.get("isForCompensation") == TRUE
+        if node.is_for_compensation or isinstance(node, LinkThrow):
+            self._at_once(node)
         self._check_mapping(node)
         self._check_extensions()
         self._wrap(node)
@@ -79,6 +82,12 @@ class NodeReader(TaskParser):
     def warning(self, message: str, element: etree._Element | None = None) -> None:
         place = self.node if element is None else element
         self.process_parser.document.problem(message, place, severity="warning")
+
+    def _at_once(self, node: Node) -> None:
+        """Camunda carries out compensation handlers and link throw events at once, whatever they say."""
+        if node.async_before or node.async_after:
+            self.warning("an asynchronous continuation has no effect here")
+        node.async_before = node.async_after = False
 
     def _check_mapping(self, node: Node) -> None:
         kind = local_name(self.node)
@@ -132,7 +141,7 @@ class NodeReader(TaskParser):
             completion=None if completion is None else self.sources.condition(completion),
         )
         # what is said of the activity is said of the whole; the loop's own attributes are those of each instance
-        for name in ("async_before", "async_after", "exclusive", "default_flow", "priority", "retry_cycle"):
+        for name in ("async_before", "async_after", "exclusive", "default_flow", "retry_cycle"):
             setattr(body, name, getattr(node, name))
         body.is_for_compensation = node.is_for_compensation
         node.async_before = TRUE in (camunda(loop, "asyncBefore"), camunda(loop, "async"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import Any, ClassVar
 
 from lxml import etree
@@ -222,6 +222,7 @@ class ProcessReader(ProcessParser):
                     catches[0][0].incoming_count += 1
 
     def _attach_boundaries(self) -> None:
+        associated = self._associated()
         for node_id, node in list(self.nodes().items()):
             if not isinstance(node, BoundaryEvent):
                 continue
@@ -245,17 +246,26 @@ class ProcessReader(ProcessParser):
             else:
                 node.host = host
                 if node.kind == "compensation":
-                    self._attach_handler(node, host, element)
+                    self._attach_handler(node, host, element, associated)
                 else:
                     host.entry.boundary_events.append(node)
 
-    def _attach_handler(self, node: BoundaryEvent, host: Node, element: etree._Element) -> None:
-        """The activity that undoes the host is the one that an association leads to, wherever the association lies."""
+    def _associated(self) -> dict[str, list[str]]:
+        """By the id at either end of an association, the ids at the other; wherever in the file they lie."""
+        associated: dict[str, list[str]] = {}
         for association in self.document.root.iter(bpmn("association")):
-            ends = {association.get("sourceRef"), association.get("targetRef")}
-            if node.name not in ends:
-                continue
-            handler = next((self.nodes()[one] for one in ends - {node.name} if one in self.nodes()), None)
+            source, target = association.get("sourceRef", ""), association.get("targetRef", "")
+            if source != target:
+                associated.setdefault(source, []).append(target)
+                associated.setdefault(target, []).append(source)
+        return associated
+
+    def _attach_handler(
+        self, node: BoundaryEvent, host: Node, element: etree._Element, associated: Mapping[str, list[str]]
+    ) -> None:
+        """The activity that undoes the host is the one that an association leads to, wherever the association lies."""
+        for other_end in associated.get(str(node.name), ()):
+            handler = self.nodes().get(other_end)
             if handler is None:
                 continue
             if not handler.is_for_compensation:

@@ -40,7 +40,7 @@ _SERVICE = frozenset(
     }
 )
 # what a resource assignment may say: user(kermit), group(managers), or a bare name, which is a group
-_OWNER = re.compile(r"\s*(?:(user|group)\(([^)]*)\)|([^,()]+))\s*(?:,|$)")
+_OWNER = re.compile(r"\s*(?:(user|group)\(((?:[$#]\{[^}]*\}|[^)])*)\)|([^,()]+))\s*(?:,|$)")
 _CONNECTORS = ("http-connector",)
 
 
@@ -114,7 +114,6 @@ class ServiceTaskReader(NodeReader):
             self.problem("camunda:errorEventDefinition needs an errorRef to an error with an errorCode", element)
         return ErrorMapping(
             code or "",
-            self.error_message(element),
             self.sources.expression(expression, element, "camunda:errorEventDefinition"),
         )
 
@@ -232,6 +231,8 @@ class UserTaskReader(NodeReader):
     def _owners(self, form: TaskForm) -> None:
         """BPMN's own way of naming who does it."""
         for performer in children(self.node, "humanPerformer"):
+            if form.assignee is not None:
+                self.problem("the task has an assignee already", performer)
             form.assignee = form.assignee or self.sources.optional(
                 self._assignment(performer), performer, "humanPerformer"
             )

@@ -187,6 +187,14 @@ def _no_form(error: process.NoForm) -> HttpProblem:
     return HttpProblem(400, "InvalidRequestException", str(error))
 
 
+def _not_caught(error: process.NotCaught) -> HttpProblem:
+    message = (
+        f"Task with id '{error.task_id}' throws an {error.kind} event with {error.kind}Code '{error.code}', "
+        f"but no {error.kind} handler was defined."
+    )
+    return HttpProblem(400, "BadUserRequestException", message, 0)
+
+
 def _not_resolvable(error: process.NotResolvable) -> HttpProblem:
     return HttpProblem(400, "BadUserRequestException", f"Cannot resolve an incident of type {error.kind}", 0)
 
@@ -286,6 +294,7 @@ _TABLE: list[tuple[type[Exception], Callable[[Any], HttpProblem]]] = [
     (process.NotSubscribed, _not_subscribed),
     (process.FormRefused, _form_refused),
     (process.NoForm, _no_form),
+    (process.NotCaught, _not_caught),
     (process.NotResolvable, _not_resolvable),
     (process.UnknownPlanEnd, _unknown_plan_end),
     (InvalidPlan, _invalid_plan),

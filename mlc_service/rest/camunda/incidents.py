@@ -51,7 +51,7 @@ def _configuration(incident: ListedIncident) -> str | None:
 
 def _failed_activity(incident: ListedIncident) -> str | None:
     # as Camunda: an external task did not fail at an activity, a worker did
-    return incident.row.activity_id if incident.row.job_id else None
+    return incident.row.activity_id if incident.row.job_id or incident.row.cause_id else None
 
 
 INCIDENTS: Resource[IncidentRow, IncidentFilter] = Resource(

@@ -9,9 +9,14 @@ from mlc_service.process.tasks import (
     assign_task,
     claim_task,
     complete_task,
+    delegate_task,
+    escalate_task,
+    fail_task,
+    resolve_task,
     set_task_variables,
     task_variables,
     unclaim_task,
+    update_task,
 )
 from mlc_service.rest.camunda import fields, query
 from mlc_service.rest.camunda.call import Call, Route
@@ -26,6 +31,7 @@ from mlc_service.store.tasks import TaskFilter
 from mlc_service.store.units import UnitOfWork
 
 _TAG = "Task"
+_DELEGATION_STATES = ("PENDING", "RESOLVED")
 
 
 def _candidates(call: Call, sets: Sets) -> Sets:
@@ -69,7 +75,7 @@ TASKS: Resource[TaskRow, TaskFilter] = Resource(
         fields.text("formKey", "form_key"),
         fields.computed("camundaFormRef", lambda row: row.form_ref, {"type": "object", "nullable": True}),
         fields.absent("tenantId"),
-        fields.always("taskState", "Created"),
+        fields.computed("taskState", lambda row: "Updated" if row.updated else "Created", {"type": "string"}),
     ),
     queryable=query.Queryable(
         filters=(
@@ -92,6 +98,7 @@ TASKS: Resource[TaskRow, TaskFilter] = Resource(
             query.flag("assigned", assigned=True),
             query.flag("unassigned", assigned=False),
             query.text("owner", "owner"),
+            query.text("delegationState", "delegation_state"),
             query.text("candidateUser", "candidate_user"),
             query.single("candidateGroup", "candidate_groups"),
             query.texts("candidateGroups", "candidate_groups"),
@@ -126,7 +133,7 @@ TASKS: Resource[TaskRow, TaskFilter] = Resource(
                 "assigneeNotIn", "candidateGroupLike", "involvedUser", "taskDefinitionKeyNotIn",
                 "taskDefinitionKeyLike", "nameNotEqual", "nameNotLike", "description", "dueDate",
                 "withoutDueDate", "followUpDate", "followUpBeforeOrNotExistent", "createdOn", "updatedAfter",
-                "delegationState", "withCandidateGroups", "withoutCandidateGroups", "withCandidateUsers",
+                "withCandidateGroups", "withoutCandidateGroups", "withCandidateUsers",
                 "withoutCandidateUsers", "taskVariables", "variableNamesIgnoreCase",
                 "variableValuesIgnoreCase", "withTaskVariablesInReturn", "withTaskLocalVariablesInReturn",
                 "orQueries",
@@ -185,6 +192,65 @@ def complete(call: Call) -> dict[str, Any] | None:
         with_variables = call.body.flag("withVariablesInReturn")
         after = call.run(lambda unit: complete_task(unit, call.deps.process, id, variables, user=call.caller.user_id))
     return write_variables(after) if with_variables else None
+
+
+def delegate(call: Call) -> None:
+    """Somebody else works on the task for its owner."""
+    assignee = call.body.text("userId")
+    call.run(lambda unit: delegate_task(unit, call.deps.process, call.path["id"], assignee, user=call.caller.user_id))
+
+
+def resolve(call: Call) -> None:
+    """What was delegated is done; the task is its owner's again."""
+    variables = call.body.variables()
+    call.run(lambda unit: resolve_task(unit, call.deps.process, call.path["id"], variables, user=call.caller.user_id))
+
+
+def update(call: Call) -> None:
+    """The task has the values that were sent; fields that were not are emptied, as in Camunda."""
+    body = call.body
+    for name in ("parentTaskId", "caseInstanceId", "tenantId"):
+        if body.text(name):
+            raise bad_request(f"Cannot set {name} of task '{call.path['id']}': tasks have none here")
+    state = body.text("delegationState")
+    if state is not None and state.upper() not in _DELEGATION_STATES:
+        raise bad_request(f"Valid values for property 'delegationState' are 'PENDING' or 'RESOLVED', but was '{state}'")
+    priority = body.integer("priority") or 0
+    if not -(2**31) <= priority < 2**31:
+        raise bad_request("priority is out of range")
+    changes = {
+        **{name: body.text(name) for name in ("name", "description", "assignee", "owner")},
+        "due": body.moment("due"),
+        "follow_up": body.moment("followUp"),
+        "priority": priority,
+        "delegation_state": state and state.upper(),
+    }
+    call.run(lambda unit: update_task(unit, call.deps.process, call.path["id"], changes, user=call.caller.user_id))
+
+
+def bpmn_error(call: Call) -> None:
+    """The task ends with an error that the diagram may catch."""
+    code, message, variables = _code(call, "errorCode"), call.body.text("errorMessage"), call.body.variables()
+    call.run(
+        lambda unit: fail_task(
+            unit, call.deps.process, call.path["id"], code, message, variables, user=call.caller.user_id
+        )
+    )
+
+
+def bpmn_escalation(call: Call) -> None:
+    """The task escalates; whoever catches that goes on."""
+    code, variables = _code(call, "escalationCode"), call.body.variables()
+    call.run(
+        lambda unit: escalate_task(unit, call.deps.process, call.path["id"], code, variables, user=call.caller.user_id)
+    )
+
+
+def _code(call: Call, name: str) -> str:
+    code = call.body.text(name)
+    if not code:
+        raise bad_request(f"{name} is {'null' if code is None else 'empty'}")
+    return code
 
 
 def identity_links(call: Call) -> list[dict[str, Any]]:
@@ -261,6 +327,31 @@ _COMPLETE: fields.Schema = {
     "type": "object",
     "properties": {"variables": {"type": "object"}, "withVariablesInReturn": {"type": "boolean"}},
 }
+_RESOLVE: fields.Schema = {"type": "object", "properties": {"variables": {"type": "object"}}}
+_ERROR: fields.Schema = {
+    "type": "object",
+    "required": ["errorCode"],
+    "properties": {
+        "errorCode": {"type": "string"},
+        "errorMessage": {"type": "string", "nullable": True},
+        "variables": {"type": "object"},
+    },
+}
+_ESCALATION: fields.Schema = {
+    "type": "object",
+    "required": ["escalationCode"],
+    "properties": {"escalationCode": {"type": "string"}, "variables": {"type": "object"}},
+}
+_UPDATE: fields.Schema = {
+    "type": "object",
+    "properties": {
+        **{
+            name: {"type": "string", "nullable": True}
+            for name in ("name", "description", "assignee", "owner", "due", "followUp", "delegationState")
+        },
+        "priority": {"type": "integer"},
+    },
+}
 _LINK: fields.Schema = {
     "type": "object",
     "properties": {name: {"type": "string", "nullable": True} for name in ("userId", "groupId", "type")},
@@ -271,6 +362,11 @@ ROUTES = [
     Route("POST", "/task/{id}/claim", claim, _TAG, "Claim a task", request=_USER),
     Route("POST", "/task/{id}/unclaim", unclaim, _TAG, "Give a task back"),
     Route("POST", "/task/{id}/assignee", assign, _TAG, "Assign a task", request=_USER),
+    Route("PUT", "/task/{id}", update, _TAG, "Change a task", request=_UPDATE),
+    Route("POST", "/task/{id}/delegate", delegate, _TAG, "Delegate a task", request=_USER),
+    Route("POST", "/task/{id}/resolve", resolve, _TAG, "Resolve a delegated task", request=_RESOLVE),
+    Route("POST", "/task/{id}/bpmnError", bpmn_error, _TAG, "End a task with a BPMN error", request=_ERROR),
+    Route("POST", "/task/{id}/bpmnEscalation", bpmn_escalation, _TAG, "Escalate from a task", request=_ESCALATION),
     Route("POST", "/task/{id}/complete", complete, _TAG, "Complete a task", request=_COMPLETE),
     Route(
         "GET", "/task/{id}/identity-links", identity_links, _TAG, "Get who has to do with a task",

@@ -36,6 +36,8 @@ NAMES = [
     "groupId", "type", "retries", "dueDate", "duedate", "suspended", "executionId", "correlationKeys", "sorting", "value",
     "valueInfo", "processInstanceIds", "all", "resultEnabled", "withVariablesInReturn", "firstResult", "maxResults",
     "username", "password", "processDefinitionKey", "startInstructions", "executionDate",
+    "instructions", "activityId", "processDefinitionId", "errorCode", "escalationCode", "incidentType", "annotation",
+    "priority", "due", "delegationState", "processInstanceQuery", "historicProcessInstanceQuery", "jobDefinitionId",
     "workerId", "topics", "topicName", "maxTasks", "lockDuration", "newDuration", "errorCode", "errorMessage",
     "retryTimeout", "localVariables", "externalTaskIds", "externalTaskQuery", "processInstanceQuery", "priority",
     "migrationPlan", "instructions", "sourceProcessDefinitionId", "targetProcessDefinitionId", "initialVariables",
@@ -75,6 +77,8 @@ def fill(client):
         "deployment": deployed["id"], "process-definition": next(iter(deployed["deployedProcessDefinitions"])),
         "decision-definition": next(iter(deployed["deployedDecisionDefinitions"])), "process-instance": instance["id"],
         "task": client.get("/task").json()[0]["id"], "job": client.get("/job").json()[0]["id"],
+        "job-definition": client.get("/job-definition").json()[0]["id"],
+        "incident": client.post(f"/execution/{instance['id']}/create-incident", json={"incidentType": "x"}).json()["id"],
         "external-task": client.get("/external-task").json()[0]["id"],
     }  # fmt: skip
 
@@ -94,7 +98,7 @@ def check(client, known, request):
         assert answer.status_code < 500 or answer.status_code == 501, answer.text
     if answer.status_code >= 400:
         assert {"type", "message", "code"} <= set(answer.json())
-    elif route.method == "DELETE" or path.endswith("/complete"):
+    elif route.method == "DELETE" or path.endswith(("/complete", "/submit-form", "/bpmnError", "/modification")):
         known.update(fill(client))
 
 

@@ -13,6 +13,10 @@ HERE = Path(__file__).parent
 OURS = {("POST", "/signalResponsive")}
 
 
+# files and pages, and nothing of the kind is deployed here: see test_forms.py
+FORMS = ("/rendered-form", "/deployed-start-form", "/deployed-form")
+
+
 def deploy(client, *names, **fields):
     files = [(name, (name, (HERE / name).read_bytes(), "text/xml")) for name in names]
     return client.post("/deployment/create", data={"deployment-name": "test", **fields}, files=files)
@@ -84,6 +88,8 @@ def test_every_read_answers_in_the_documented_shape(client, filled, camunda):
         client.put(f"{own}/file", json={"value": "YQ==", "type": "Bytes"})
     problems = []
     for path in every_read():
+        if path.endswith(FORMS):
+            continue
         answer = client.get(address(path, filled))
         if answer.status_code not in (200, 204):
             problems.append(f"GET {path}: {answer.status_code} {answer.text}")

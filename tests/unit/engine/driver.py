@@ -5,6 +5,7 @@ The reload is the point: only a state that survives it is a state.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -25,11 +26,12 @@ from mlc_service.engine import (
 )
 from mlc_service.engine import effects as fx
 from mlc_service.engine.execution import ActivityInstance
+from mlc_service.language.script_outcome import ThrownError
 from mlc_service.language.scripts import ScriptOutcome, ScriptRunner
 
 INSTANCE_ID = "7d4fb6a0-96e4-4b0e-9c65-1a2b3c4d5e6f"
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-KNOWN_DELEGATES = frozenset({"train", "deploy", "com.example.Deploy"})
+KNOWN_DELEGATES = frozenset({"train", "deploy", "com.example.Deploy", "http-connector"})
 
 _HEAD = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -38,6 +40,9 @@ _HEAD = (
     ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" id="defs" targetNamespace="test">\n'
 )
 _SCRIPTS = ScriptRunner()
+# scripts that the host carries out itself: they note a word, or throw a BPMN error
+_SAYING = re.compile(r'log\("(.*)"\)')
+_THROWING = re.compile(r'throw "(.*)"')
 
 
 def diagram(process: str, outside: str = "") -> bytes:
@@ -71,12 +76,18 @@ class TestHost:
     def __init__(self, decisions: Mapping[str, list[dict[str, Any]]] | None = None) -> None:
         self.decisions = decisions or {}
         self.called: dict[str, Definition] = {}
-        self.calls = 0
+        self.wanted: list[CalledElement] = []
+        self.said: list[str] = []
         self.driver: Driver
 
     def run_script(
         self, language: str, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any]
     ) -> ScriptOutcome:
+        if saying := _SAYING.fullmatch(source):
+            self.said.append(saying[1])
+            return ScriptOutcome()
+        if throwing := _THROWING.fullmatch(source):
+            return ScriptOutcome(error=ThrownError(throwing[1], "thrown"))
         return _SCRIPTS.run(language, source, variables, facts=facts)
 
     def groups_of(self, user: str | None) -> list[str]:
@@ -87,11 +98,16 @@ class TestHost:
     ) -> ScriptOutcome:
         return ScriptOutcome(None, {"heard": [*variables.get("heard", ()), f"{implementation}:{event}"]})
 
+    def task_facts(self, instance_id: str, number: int) -> Mapping[str, Any]:
+        task = self.driver.instances[instance_id].tasks[number]
+        names = ("name", "description", "assignee", "due", "follow_up", "priority")
+        return {name: getattr(task, name) for name in names}
+
     def call(self, wanted: CalledElement) -> Callee:
+        self.wanted.append(wanted)
         if wanted.key not in self.called:
             raise HostFailed(f"no process {wanted.key!r} is deployed")
-        self.calls += 1
-        instance_id = INSTANCE_ID.replace("7d4fb6a0", f"{self.calls:08x}")
+        instance_id = INSTANCE_ID.replace("7d4fb6a0", f"{len(self.wanted):08x}")
         return Callee(instance_id, self.called[wanted.key], None, self)
 
     def stored(self, instance_id: str) -> StoredInstance:
@@ -113,9 +129,10 @@ class TestHost:
 class Stored:
     """One instance as a database would keep it: its state, its scopes, what its effects say is open."""
 
-    def __init__(self, definition: Definition, caller: Caller | None) -> None:
+    def __init__(self, definition: Definition, caller: Caller | None, business_key: str | None = None) -> None:
         self.definition = definition
         self.caller = caller
+        self.business_key = business_key
         self.state = b""
         self.scopes: dict[int, dict[str, Any]] = {}
         self.effects: list[fx.Effect] = []
@@ -195,6 +212,7 @@ class Driver:
         user: str | None = None,
         calls: Iterable[bytes] = (),
         instructions: Sequence[Instruction] = (),
+        business_key: str | None = None,
     ) -> None:
         self.definition: Definition = parse_bpmn(source, "test.bpmn", KNOWN_DELEGATES)[0]
         self.host = TestHost(decisions)
@@ -216,6 +234,7 @@ class Driver:
                 variables=variables,
                 user=user,
                 instructions=instructions,
+                business_key=business_key,
             )
         )
 
@@ -223,14 +242,16 @@ class Driver:
         for one in execution.touched():
             if one.instance_id not in self.instances:
                 assert one.is_new
-                self.instances[one.instance_id] = Stored(one._instance.definition, one.caller)
+                self.instances[one.instance_id] = Stored(one._instance.definition, one.caller, one.business_key)
             self.instances[one.instance_id].definition = one._instance.definition
             self.instances[one.instance_id].keep(one)
 
     def stored(self, instance_id: str) -> StoredInstance:
         """What the engine asks for when a step reaches another instance."""
         kept = self.instances[instance_id]
-        return StoredInstance(instance_id, kept.definition, None, self.host, kept.state, kept.scopes, None, kept.caller)
+        return StoredInstance(
+            instance_id, kept.definition, None, self.host, kept.state, kept.scopes, kept.business_key, kept.caller
+        )
 
     def load(self, instance_id: str = INSTANCE_ID) -> Execution:
         """The instance as a new process would load it."""
@@ -242,6 +263,7 @@ class Driver:
             now=self.now,
             state=kept.state,
             scopes=kept.scopes,
+            business_key=kept.business_key,
             user=self.user,
             caller=kept.caller,
         )
@@ -287,6 +309,20 @@ class Driver:
         instance_id, number = self._find("external", activity_id)
         self.feed(lambda execution: execution.complete_external_task(number, variables), instance_id)
 
+    def external_error(self, activity_id: str, code: str, message: str | None = None) -> None:
+        instance_id, number = self._find("external", activity_id)
+        self.feed(lambda execution: execution.external_task_error(number, code, message), instance_id)
+
+    def task_error(
+        self, activity_id: str, code: str, message: str | None = None, variables: Mapping[str, Any] | None = None
+    ) -> None:
+        instance_id, number = self._find("tasks", activity_id)
+        self.feed(lambda execution: execution.task_error(number, code, message, variables), instance_id)
+
+    def task_escalation(self, activity_id: str, code: str, variables: Mapping[str, Any] | None = None) -> None:
+        instance_id, number = self._find("tasks", activity_id)
+        self.feed(lambda execution: execution.task_escalation(number, code, variables), instance_id)
+
     def receive(self, event_name: str, variables: Mapping[str, Any] | None = None) -> None:
         for instance_id, kept in self.instances.items():
             for number, subscription in kept.subscriptions.items():
@@ -297,6 +333,14 @@ class Driver:
 
     def write(self, **variables: Any) -> None:
         self.feed(lambda execution: execution.set_variables(variables))
+
+    def write_at(self, activity_id: str, **variables: Any) -> None:
+        """The variables are local to the activity instance."""
+        number = next(number for number, row in self.running.items() if row.activity_id == activity_id)
+        self.feed(lambda execution: execution.set_variables(variables, scope=number))
+
+    def remove(self, *names: str) -> None:
+        self.feed(lambda execution: execution.set_variables({}, names))
 
     def modify(self, *instructions: Instruction) -> None:
         self.feed(lambda execution: execution.modify(instructions))
@@ -418,6 +462,19 @@ class Driver:
     @property
     def canceled(self) -> list[str]:
         return [activity for activity, canceled in self.finished if canceled]
+
+    @property
+    def waits(self) -> list[str]:
+        """What is waited for besides people, by kind and element, sorted."""
+        own = self._own
+        rows = (*own.jobs.values(), *own.subscriptions.values())
+        return sorted(f"{row.kind} {row.activity_id}" for row in rows)
+
+    def heard(self) -> str:
+        """What the scripts `log("…")` have said since this was last asked, all instances together."""
+        said = " ".join(self.host.said)
+        self.host.said.clear()
+        return said
 
     def in_seconds(self, activity_id: str) -> float:
         """When the timer of the activity is due, counted from the start."""

@@ -273,6 +273,21 @@ def test_a_continuation_needs_one_of_its_own_side() -> None:
     assert (run.done, run.active) == (["s", "a"], ["c"])
 
 
+def test_a_token_behind_an_activity_takes_the_flow_of_that_name_or_the_only_one() -> None:
+    after = {"camunda_asyncAfter": "true"}
+    two = node("task", "a", **after) + user("c") + user("d")
+    fork = flow("s", "a") + flow("a", "c", flow_id="left") + flow("a", "d", flow_id="right")
+    run = Driver(process('<bpmn:startEvent id="s"/>' + two + fork))
+    assert run.tree == "~a ~a"
+    renamed = fork.replace("right", "other")
+    with pytest.raises(NotMigratable, match="no sequence flow 'right', and not just one"):
+        run.migrate(process('<bpmn:startEvent id="s"/>' + two + renamed), [to("a", "a")])
+    run.migrate(process('<bpmn:startEvent id="s"/>' + two + fork), [to("a", "a")])
+    run.job("a")
+    run.job("a")
+    assert run.active == ["c", "d"]
+
+
 def test_a_delegate_that_has_yet_to_work_is_the_new_one() -> None:
     retry = "<bpmn:extensionElements><camunda:failedJobRetryTimeCycle>R9/PT1M</camunda:failedJobRetryTimeCycle></bpmn:extensionElements>"
     run = Driver(process(line(SERVICE)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlc_service.engine import ExecutionFailed, NotWaiting
+from mlc_service.engine import ExecutionFailed, NotWaiting, hierarchy
 from tests.unit.engine.driver import Driver, diagram, flow, flows
 
 
@@ -199,3 +199,11 @@ def test_two_thousand_tasks_in_a_row_need_no_recursion() -> None:
     )
     assert run.is_ended
     assert len(run.done) == 2001
+
+
+def test_a_loop_that_never_waits_fails_with_the_element_it_was_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hierarchy, "_MOST_STEPS", 50)
+    source = diagram('<bpmn:startEvent id="s"/><bpmn:task id="round"/>' + flows("s", "round", "round"))
+    with pytest.raises(ExecutionFailed, match="does not come to rest: 50 steps") as failed:
+        Driver(source)
+    assert failed.value.element_id == "round"

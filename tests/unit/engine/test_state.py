@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_an_instance_with_every_kind_of_wait_finishes_after_reloading() -> None:
     assert run.active == ["j"] * 6
 
 
-@pytest.mark.parametrize("path", sorted(FROZEN.glob("*.state")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FROZEN.glob("format_*.state")), ids=lambda path: path.stem)
 def test_a_state_frozen_by_an_earlier_version_loads_and_goes_on(path: Path) -> None:
     (definition,) = parse_bpmn(EVERYTHING, "x.bpmn", KNOWN_DELEGATES)
     execution = Execution.load(
@@ -63,12 +64,91 @@ def test_a_state_frozen_by_an_earlier_version_loads_and_goes_on(path: Path) -> N
     assert [activity for _, activity in tree.transitions] == ["a"]
     run = Driver(EVERYTHING, {"n": 1})
     run.state = path.read_bytes()
+    _renumber(run)
     _finish(run)
     assert run.active == ["j"] * 6
 
 
+def _renumber(run: Driver) -> None:
+    """What is open has the numbers that it has in the driver's state."""
+    instance = run.load()._instance
+    waiting = {wait.node.name: number for number, wait in instance.waits.items()}
+    active = {token.task_spec.name: number for number, token in instance.tasks.items()}
+    for table, numbers in (
+        (run.tasks, waiting),
+        (run.jobs, waiting),
+        (run.subscriptions, waiting),
+        (run.running, active),
+    ):
+        rows = {numbers[row.activity_id]: row for row in table.values()}  # type: ignore[attr-defined]
+        table.clear()  # type: ignore[attr-defined]
+        table.update(rows)  # type: ignore[attr-defined]
+
+
 def test_there_is_a_frozen_state_of_the_present_format() -> None:
-    assert (FROZEN / "format_2.state").read_bytes() == Driver(EVERYTHING, {"n": 1}).state
+    assert (FROZEN / "format_2_jobs_in_turn.state").read_bytes() == Driver(EVERYTHING, {"n": 1}).state
+
+
+# every kind of wait, scope and record that came with format 2
+SCOPES_AND_EVENTS = diagram(
+    '<bpmn:startEvent id="s"/><bpmn:parallelGateway id="f"/><bpmn:userTask id="last"/>'
+    '<bpmn:serviceTask id="ext" camunda:type="external" camunda:topic="work"/>'
+    '<bpmn:callActivity id="call" calledElement="p2"/>'
+    '<bpmn:userTask id="each"><bpmn:multiInstanceLoopCharacteristics><bpmn:loopCardinality>2</bpmn:loopCardinality>'
+    "</bpmn:multiInstanceLoopCharacteristics></bpmn:userTask>"
+    '<bpmn:eventBasedGateway id="g"/><bpmn:intermediateCatchEvent id="gm"><bpmn:messageEventDefinition messageRef="m"/>'
+    '</bpmn:intermediateCatchEvent><bpmn:intermediateCatchEvent id="gc"><bpmn:conditionalEventDefinition><bpmn:condition>'
+    "${late}</bpmn:condition></bpmn:conditionalEventDefinition></bpmn:intermediateCatchEvent>"
+    '<bpmn:receiveTask id="any"/>'
+    '<bpmn:subProcess id="done"><bpmn:startEvent id="ds"/><bpmn:task id="book"/>'
+    '<bpmn:boundaryEvent id="cb" attachedToRef="book"><bpmn:compensateEventDefinition/></bpmn:boundaryEvent>'
+    '<bpmn:userTask id="undo" isForCompensation="true"/><bpmn:association id="as" sourceRef="cb" targetRef="undo"/>'
+    + flow("ds", "book") + '</bpmn:subProcess><bpmn:userTask id="then"/>'
+    '<bpmn:intermediateThrowEvent id="throw"><bpmn:compensateEventDefinition/></bpmn:intermediateThrowEvent>'
+    '<bpmn:inclusiveGateway id="i"/><bpmn:userTask id="slow"/><bpmn:inclusiveGateway id="ij"/><bpmn:task id="quick"/><bpmn:task id="joined"/>'
+    '<bpmn:subProcess id="esp" triggeredByEvent="true"><bpmn:startEvent id="es" isInterrupting="false">'
+    '<bpmn:signalEventDefinition signalRef="g1"/></bpmn:startEvent><bpmn:userTask id="inside"/>'
+    + flow("es", "inside") + "</bpmn:subProcess>"
+    '<bpmn:sequenceFlow id="after" sourceRef="later" targetRef="last"/><bpmn:task id="later" camunda:asyncAfter="true"/>'
+    + flow("s", "f") + flow("f", "ext") + flow("f", "call") + flow("f", "each") + flow("f", "g") + flow("g", "gm")
+    + flow("g", "gc") + flow("f", "any") + flows("f", "done", "then", "throw") + flow("f", "i") + flows("i", "slow", "ij", "joined")
+    + flows("i", "quick", "ij") + flow("f", "later"),
+    '<bpmn:message id="m" name="answer"/><bpmn:signal id="g1" name="go"/>',
+)  # fmt: skip
+CALLED = diagram('<bpmn:startEvent id="cs"/><bpmn:userTask id="ct"/>' + flow("cs", "ct")).replace(b'id="p"', b'id="p2"')
+
+
+def _until_all_wait() -> Driver:
+    run = Driver(SCOPES_AND_EVENTS, {"n": 1}, calls=[CALLED])
+    run.receive("go")
+    return run
+
+
+def _finish_scopes_and_events(run: Driver) -> None:
+    run.complete("then")
+    for activity in ("undo", "slow", "inside", "each", "each", "ct"):
+        run.complete(activity)
+    run.external_done("ext")
+    run.write(late=True)
+    any_number = next(number for number, one in run.running.items() if one.activity_id == "any")
+    run.feed(lambda execution: execution.trigger(any_number))
+    run.job("later")
+    run.complete("last")
+
+
+def test_scopes_records_and_calls_of_a_frozen_state_load_and_finish() -> None:
+    run = _until_all_wait()
+    kept = run.instances[INSTANCE_ID]
+    frozen = json.loads((FROZEN / "scopes_2.json").read_text())
+    assert {int(number): variables for number, variables in frozen.items()} == kept.scopes
+    kept.state = (FROZEN / "scopes_2.state").read_bytes()
+    _finish_scopes_and_events(run)
+    assert run.is_ended
+    assert run.running == {}
+
+
+def test_the_frozen_state_of_scopes_is_of_the_present_format() -> None:
+    assert (FROZEN / "scopes_2.state").read_bytes() == _until_all_wait().state
 
 
 def test_the_state_of_a_waiting_instance_is_small() -> None:

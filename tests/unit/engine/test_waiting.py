@@ -6,7 +6,7 @@ import pytest
 
 from mlc_service.engine import ExecutionFailed
 from mlc_service.engine import effects as fx
-from tests.unit.engine.driver import INSTANCE_ID, Driver, diagram, flow, flows
+from tests.unit.engine.driver import Driver, diagram, flow, flows
 
 SIGNALS = (
     '<bpmn:signal id="sig" name="model_changed"/><bpmn:signal id="dyn" name="done-${id}"/>'
@@ -107,6 +107,21 @@ def test_a_non_interrupting_timer_repeats_as_often_as_it_says_and_keeps_its_beat
     assert beats == [10.0, 20.0, 30.0]
     assert run.done.count("remind") == 3
     assert run.active == ["t"]
+
+
+def test_a_non_interrupting_timer_with_a_cron_expression_goes_on_for_ever() -> None:
+    run = Driver(diagram(
+        '<bpmn:startEvent id="s"/><bpmn:userTask id="t"/>'
+        + _boundary("b", "t", _timer("0/10 * * * * ?", "timeCycle"), interrupting=False)
+        + '<bpmn:task id="remind"/>' + flow("s", "t") + flow("b", "remind")
+    ))  # fmt: skip
+    beats = []
+    for _ in range(5):
+        beats.append(run.in_seconds("b"))
+        run.job("b", "timer")
+    assert beats == [10.0, 20.0, 30.0, 40.0, 50.0]
+    assert run.done.count("remind") == 5
+    assert len(run.jobs) == 1
 
 
 def test_a_non_interrupting_signal_can_come_again() -> None:
@@ -288,5 +303,5 @@ def test_a_thrown_signal_carries_what_its_mapping_says() -> None:
         "</bpmn:extensionElements></bpmn:signalEventDefinition></bpmn:intermediateThrowEvent>" + flow("s", "t"), SIGNALS
     ), {"a": 1})  # fmt: skip
     assert [effect for effect in run.effects if isinstance(effect, fx.SignalThrown)] == [
-        fx.SignalThrown("model_changed", {"b": 1, "c": 2}, {INSTANCE_ID: 3})
+        fx.SignalThrown("model_changed", {"b": 1, "c": 2}, {})
     ]

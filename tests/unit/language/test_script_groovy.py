@@ -255,6 +255,13 @@ def test_installing_twice_downloads_once(groovy_folder: Path, monkeypatch: pytes
     assert any("compiling the worker" in line for line in said)
 
 
+def test_a_folder_with_an_installed_groovy_lends_its_worker_too(groovy_folder: Path, tmp_path: Path) -> None:
+    found = groovy_toolchain.find(GroovySettings(folder=tmp_path, home=groovy_folder))
+    command = groovy_toolchain.ready(found)
+    assert any(argument.startswith(f"{groovy_folder}/worker-") for argument in command.arguments[-2].split(":"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_a_client_the_installer_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(InstallFailed, match=r"Neither Maven \(mvn\) nor npm .* by hand, or set MLC_GROOVY_HOME"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -51,6 +52,11 @@ def at(text: str) -> datetime:
         ("cycle", "R/PT10M/2024-01-31T13:00:00Z", "2024-01-31T12:00", None),
         ("cycle", "R2/P1M/2024-05-15T00:00:00Z", "2024-04-15T00:00", 1),
         ("cycle", "R3/PT10M/2020-01-01T00:00:00Z", "2020-01-01T00:00", 0),
+        ("cycle", "0 0/5 * * * ?", "2024-01-31T12:05", None),
+        ("cycle", " 0 0 9 ? * MON-FRI ", "2024-02-01T09:00", None),
+        ("cycle", "0 0 9 ? * 5#2", "2024-02-09T09:00", None),
+        ("cycle", "0 0 9 1 * ? 2026", "2026-01-01T09:00", None),
+        ("cycle", "@daily", "2024-02-01T00:00", None),
     ],
 )
 def test_a_timer_is_first_due_when_its_text_says(kind: TimerKind, text: str, due: str, remaining: int | None) -> None:
@@ -79,8 +85,10 @@ def test_a_timer_is_first_due_when_its_text_says(kind: TimerKind, text: str, due
         ("cycle", "R3/PT10M/PT10M", "is not an ISO 8601 date"),
         ("cycle", "R/PT0S", "without any time between"),
         ("cycle", "R-1/PT1S", "is not a repeating interval"),
-        ("cycle", "0 0/5 * * * ?", "cron expression, which timers do not support yet"),
-        ("cycle", "*/5 * * * *", "cron expression, which timers do not support yet"),
+        ("cycle", "tomorrow", "nor a cron expression such as 0 0/5 * * * ?"),
+        ("cycle", "*/5 * * * *", "has 5 fields; a cron expression has 6 or 7: seconds minutes hours"),
+        ("cycle", "0 0/60 * * * ?", "minutes '0/60': a step is 1 to 59"),
+        ("cycle", "R 0/5 * * * ?", "is not a repeating interval"),
     ],
 )
 def test_a_text_that_names_no_time_is_refused_with_a_reason(kind: TimerKind, text: str, message: str) -> None:
@@ -89,6 +97,27 @@ def test_a_text_that_names_no_time_is_refused_with_a_reason(kind: TimerKind, tex
     assert message in found
     with pytest.raises(TimerError):
         first_due(kind, text, NOW)
+
+
+def test_a_cron_expression_whose_last_firing_has_passed_is_refused_when_it_is_armed() -> None:
+    assert check("cycle", "0 0 9 1 * ? 2023") is None
+    with pytest.raises(TimerError, match="has no firing left between now and the end of 2099"):
+        first_due("cycle", "0 0 9 1 * ? 2023", NOW)
+
+
+def test_a_cron_expression_speaks_of_the_clocks_of_a_zone() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    assert first_due("cycle", "0 0 9 * * ?", NOW, zone=berlin) == (at("2024-02-01T08:00"), None)
+    before_summer = at("2024-03-30T08:00")
+    assert next_due("0 0 9 * * ?", before_summer, None, before_summer, zone=berlin) == (at("2024-03-31T07:00"), None)
+
+
+def test_a_cron_expression_may_number_the_days_of_the_week_as_quartz_does() -> None:
+    assert first_due("cycle", "0 0 9 ? * 6", NOW) == (at("2024-02-03T09:00"), None)
+    assert first_due("cycle", "0 0 9 ? * 6", NOW, dialect="quartz") == (at("2024-02-02T09:00"), None)
+    assert next_due("0 0 9 ? * 6", NOW, None, NOW, dialect="quartz") == (at("2024-02-02T09:00"), None)
+    assert check("cycle", "0 0 9 ? * 0") is None
+    assert check("cycle", "0 0 9 ? * 0", dialect="quartz") is not None
 
 
 def test_a_due_date_beyond_the_calendar_is_refused() -> None:
@@ -122,16 +151,30 @@ def test_a_cycle_with_an_end_fires_last_at_the_end() -> None:
 
 def test_an_endless_cycle_goes_on() -> None:
     assert len(firings("R/PT10M", 20)) == 20
+    assert firings("0 0/5 * * * ?", 20)[-1] == at("2024-01-31T13:40")
 
 
 def test_a_late_worker_causes_no_drift() -> None:
     late = at("2024-01-31T12:14")
     assert next_due("R3/PT10M", at("2024-01-31T12:10"), 2, late) == (at("2024-01-31T12:20"), 1)
+    assert next_due("0 0/10 * * * ?", at("2024-01-31T12:10"), None, late) == (at("2024-01-31T12:20"), None)
+
+
+def test_a_timer_that_is_fired_by_hand_before_it_is_due_does_not_fire_at_that_time_again() -> None:
+    assert next_due("R/PT10M", at("2024-01-31T12:10"), None, NOW) == (at("2024-01-31T12:20"), None)
+    assert next_due("0 0/10 * * * ?", at("2024-01-31T12:10"), None, NOW) == (at("2024-01-31T12:20"), None)
+
+
+def test_a_cron_expression_ends_with_its_last_year() -> None:
+    last = at("2024-12-01T09:00")
+    assert next_due("0 0 9 1 * ? 2024", last, None, last) is None
 
 
 def test_missed_firings_of_an_endless_cycle_are_skipped() -> None:
     assert next_due("R/PT10M", at("2024-01-31T12:10"), None, at("2024-02-02T00:03")) == (at("2024-02-02T00:10"), None)
     assert next_due("R/P1M", at("2024-01-15T00:00"), None, at("2024-05-16T00:00")) == (at("2024-06-15T00:00"), None)
+    assert next_due("* * * * * ?", at("2024-01-31T12:10"), None, at("2034-02-02")) == (at("2034-02-02"), None)
+    assert next_due("0 0 9 L * ?", at("2024-01-31T09:00"), None, at("2024-05-16")) == (at("2024-05-31T09:00"), None)
 
 
 def test_missed_firings_of_a_counted_cycle_are_made_up() -> None:

@@ -221,3 +221,16 @@ def test_a_business_rule_task_finds_the_decision_it_means(service: Service, bind
     service.run(deploy, Deploy([("p.bpmn", diagram(path(START, rule, END))), ("v.dmn", DMN)]))
     service.deploy(DMN.replace(b"0.7", b"0.9"), "v.dmn")
     assert service.start(variables={"score": 0.8}).variables["passed"] is passed
+
+
+@pytest.mark.parametrize("goes", ["caller", "called"])
+def test_deleting_one_deployment_of_a_hierarchy_ends_all_of_it(service: Service, goes: str) -> None:
+    called = service.deploy(renamed(diagram(path(START, WAIT)), "q"), "q.bpmn")
+    caller = service.deploy(diagram(path(START, '<bpmn:callActivity id="c" calledElement="q"/>')))
+    service.start()
+    deployments = {"caller": caller, "called": called}
+    service.run(delete_deployment, deployments[goes].deployment.id, cascade=True)
+    assert service.read(lambda unit: unit.instances.find()) == []
+    assert service.tasks() == []
+    # what is left of it in history is over
+    assert [record.state for record in service.records()] == ["EXTERNALLY_TERMINATED"]

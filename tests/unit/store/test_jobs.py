@@ -48,7 +48,7 @@ def instance_id(units: Units) -> str:
     with units.begin() as unit:
         unit.deployments.insert(deployment, [])
         unit.definitions.insert(definition)
-        unit.instances.insert(InstanceRow(id, "p:1:x", "p", None, b"", {}, False, 1, NOW), {})
+        unit.instances.insert(InstanceRow(id, "p:1:x", "p", None, id, None, None, b"", {}, False, 1, NOW), {})
     return id
 
 

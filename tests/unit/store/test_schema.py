@@ -113,3 +113,36 @@ def test_names_of_constraints_are_given_by_us() -> None:
         for index in table.indexes:
             assert index.name is not None
             assert str(index.name).startswith(table.name)
+
+
+def test_instances_of_the_first_schema_become_their_own_roots(empty_database_url: str) -> None:
+    command.upgrade(schema.configuration(empty_database_url), "0001")
+    database = opened(empty_database_url)
+    at = "2026-03-01T12:00:00+00:00"
+    definition = (
+        "INSERT INTO deployments (id, deployed) VALUES ('d', '{0}')",
+        (
+            "INSERT INTO process_definitions (id, key, version, resource_name, deployment_id, suspended,"
+            " startable_in_tasklist) VALUES ('p:1', 'p', 1, 'p.bpmn', 'd', false, true)"
+        ),
+    )
+    instance = (
+        "INSERT INTO process_instances (id, definition_id, definition_key, state, variables, suspended, revision, started)"
+        " VALUES ('i', 'p:1', 'p', '', '{{}}', false, 1, '{0}')"
+    )
+    past = (
+        "INSERT INTO historic_process_instances (id, definition_id, definition_key, state, started)"
+        " VALUES ('i', 'p:1', 'p', 'ACTIVE', '{0}')"
+    )
+    with database.begin() as connection:
+        for statement in (*definition, instance, past):
+            connection.exec_driver_sql(statement.format(at))
+    database.dispose()
+
+    schema.upgrade(empty_database_url)
+
+    database = opened(empty_database_url)
+    with database.begin() as connection:
+        for table in ("process_instances", "historic_process_instances"):
+            assert connection.exec_driver_sql(f"SELECT id, root_id, caller_id FROM {table}").all() == [("i", "i", None)]
+    database.dispose()
