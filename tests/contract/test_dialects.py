@@ -6,9 +6,7 @@ but what `_run` gives them: tasks are completed, messages come, timers are due.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,16 +18,13 @@ FOLDER = Path(__file__).with_name("dialects")
 VARIABLES = {"amount": 20, "due": "2026-04-01T00:00:00", "employee": "group(hr)"}
 
 # file: the activities that complete, in order
-RUNS = {
-}
+RUNS = {}
 
 # file: every error, as (element, "line:column", what the message says)
-REFUSED = {
-}
+REFUSED = {}
 
 # file: what is said of a file that deploys and has nothing to run
-NOTHING_TO_RUN = {
-}
+NOTHING_TO_RUN = {}
 
 
 def _source(name: str) -> bytes:

@@ -251,7 +251,9 @@ class UserTaskReader(NodeReader):
         expression = child(element, "resourceAssignmentExpression")
         formal = None if expression is None else child(expression, "formalExpression")
         if expression is None and child(element, "resourceRef") is not None:
-            self.warning(f"<bpmn:{local_name(element)}>: a resourceRef gives the task to nobody, as in Camunda", element)
+            self.warning(
+                f"<bpmn:{local_name(element)}>: a resourceRef gives the task to nobody, as in Camunda", element
+            )
             return None
         if formal is None:
             self.problem(f"<bpmn:{local_name(element)}> needs a resourceAssignmentExpression", element)

@@ -492,7 +492,9 @@ def test_a_start_listener_that_makes_a_side_boundary_event_of_its_activity_hold_
 
 @pytest.mark.parametrize("how", [listener("start", SET_X), mapped(taken("x", "${1}"))])
 @pytest.mark.parametrize("interrupting", [True, False])
-def test_a_sub_process_that_begins_with_the_condition_starts_its_event_sub_process_once(how: str, interrupting: bool) -> None:
+def test_a_sub_process_that_begins_with_the_condition_starts_its_event_sub_process_once(
+    how: str, interrupting: bool
+) -> None:
     run = Driver(process(
         start(), sub("q", extensions(how), start("i"), task("t"), flows("i", "t"), handler("h", X, task("u"), interrupting=interrupting)), flows("s", "q")
     ), {"x": 0})  # fmt: skip
@@ -568,7 +570,9 @@ def test_the_last_end_listener_of_a_scope_is_heard_by_the_scopes_around_it() -> 
     assert run.tree == "h(u)"
 
 
-def test_an_end_listener_of_a_sub_process_lets_a_side_handler_run_before_its_flow_is_taken_if_a_person_ended_it() -> None:
+def test_an_end_listener_of_a_sub_process_lets_a_side_handler_run_before_its_flow_is_taken_if_a_person_ended_it() -> (
+    None
+):
     run = Driver(heard(process(
         start(), sub("q", extensions(listener("end", SET_X)), start("i"), task("t"), flows("i", "t")), task("n"), flows("s", "q", "n"),
         handler("h", X, task("u"), interrupting=False)
@@ -673,5 +677,7 @@ def test_which_conditional_start_events_hold_is_told_without_starting_anything()
         flows("a", "e"), flow("b", "e"), flow("c", "e")
     )  # fmt: skip
     (definition,) = parse_bpmn(source, "x.bpmn", KNOWN_DELEGATES)
-    met = Execution.conditions_met(definition, TestHost(), instance_id=INSTANCE_ID, now=START, variables={"x": 1, "y": 2})
+    met = Execution.conditions_met(
+        definition, TestHost(), instance_id=INSTANCE_ID, now=START, variables={"x": 1, "y": 2}
+    )
     assert met == ["a", "c"]
