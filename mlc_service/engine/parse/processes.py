@@ -351,9 +351,8 @@ def read_definitions(
     executable = _executable(document)
     for process in children(document.root, "process"):
         if process not in executable:
-            document.problem(
-                f"process {process.get('id')!r} is not executable and is skipped", process, severity="warning"
-            )
+            which = f"process {process.get('id')!r}" if process.get("id") else "a process without an id"
+            document.problem(f"{which} is not executable and is skipped", process, severity="warning")
     for choreography in children(document.root, "choreography"):
         document.problem("a choreography is not executable and is skipped", choreography, severity="warning")
     if not document.problems and not executable:
