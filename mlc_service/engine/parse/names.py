@@ -53,6 +53,11 @@ def foreign(element: etree._Element) -> list[str]:
     ]
 
 
+def own_text(element: etree._Element) -> str:
+    """The text of an expression, which may stand beside documentation and extension elements."""
+    return "".join([element.text or "", *(inner.tail or "" for inner in element)]).strip()
+
+
 def children(element: etree._Element, local: str) -> list[etree._Element]:
     return element.findall(bpmn(local))
 

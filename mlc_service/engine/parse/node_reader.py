@@ -13,7 +13,7 @@ from ..elements.multi_instance import MultiInstance
 from ..elements.node import Node
 from ..elements.triggers import ConditionTrigger, EventTrigger, Trigger
 from ..elements.values import ExpressionSource
-from .names import CAMUNDA, bpmn, camunda, camunda_elements, child, children, local_name, unqualified
+from .names import CAMUNDA, bpmn, camunda, camunda_elements, child, children, local_name, own_text, unqualified
 from .sources import Sources
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class NodeReader(TaskParser):
 
     @staticmethod
     def _text(element: etree._Element | None) -> str | None:
-        return None if element is None else (element.text or "").strip()
+        return None if element is None else own_text(element)
 
     # -- events -------------------------------------------------------------------------------------------------------
 

@@ -54,6 +54,11 @@ class DiagramReader(BpmnParser):
         self.document = document
         self.sources = Sources(document, known_delegates, resource, languages)
 
+    def _add_processes(self, _bpmn: Any, filename: str | None = None) -> None:
+        """The others are drawings here, and need no ids; stock refuses two without."""
+        for process in _executable(self.document):
+            self.create_parser(process, filename)
+
     def _add_data_stores(self, bpmn: Any) -> None:
         """Data stores are drawings here; stock refuses every one it has no Python class for."""
 
@@ -328,6 +333,10 @@ def _names(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
+def _executable(document: Document) -> list[etree._Element]:
+    return [process for process in children(document.root, "process") if process.get("isExecutable") == "true"]
+
+
 DiagramReader.PROCESS_PARSER_CLASS = ProcessReader
 
 
@@ -339,14 +348,11 @@ def read_definitions(
 ) -> list[Definition]:
     """Every executable process of the document; problems are in `document.problems`."""
     reader = DiagramReader(document, known_delegates, resource, languages)
-    executable = [
-        process for process in children(document.root, "process") if process.get("isExecutable", "false") == "true"
-    ]
+    executable = _executable(document)
     for process in children(document.root, "process"):
         if process not in executable:
-            document.problem(
-                f"process {process.get('id')!r} is not executable and is skipped", process, severity="warning"
-            )
+            which = f"process {process.get('id')!r}" if process.get("id") else "a process without an id"
+            document.problem(f"{which} is not executable and is skipped", process, severity="warning")
     for choreography in children(document.root, "choreography"):
         document.problem("a choreography is not executable and is skipped", choreography, severity="warning")
     if not document.problems and not executable:

@@ -22,7 +22,7 @@ from ..elements.node import Node
 from ..elements.sub_process import EventSubProcess, SubProcess, Transaction
 from ..elements.triggers import EventTrigger
 from ..elements.user_task import TaskForm, UserTask
-from .names import camunda, camunda_children, camunda_elements, child, children, foreign, local_name
+from .names import camunda, camunda_children, camunda_elements, child, children, foreign, local_name, own_text
 from .node_reader import EVERYWHERE, TRUE, NodeReader
 
 _RESULT_MAPPINGS = ("singleEntry", "singleResult", "collectEntries", "resultList")
@@ -258,7 +258,7 @@ class UserTaskReader(NodeReader):
         if formal is None:
             self.problem(f"<bpmn:{local_name(element)}> needs a resourceAssignmentExpression", element)
             return None
-        return (formal.text or "").strip()
+        return own_text(formal)
 
 
 class SubProcessReader(NodeReader):
