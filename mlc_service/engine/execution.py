@@ -326,6 +326,8 @@ class Execution:
         instance = self._instance
         instance.skips_listeners, instance.skips_mappings = skips_listeners, skips_mappings
         self._run("", lambda: migration_step.carry_out(instance, target, target_id, host, plan))
+        # what comes after it is none of the migration
+        instance.skips_listeners = instance.skips_mappings = False
 
     def cancel(self, *, skips_listeners: bool = False, skips_mappings: bool = False) -> None:
         """The instance is over before its end, with all it has called and all that called it, as in Camunda."""

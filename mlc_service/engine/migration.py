@@ -6,7 +6,7 @@ in one is seen when it is carried out (`migration_step`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -182,6 +182,8 @@ class _Plan:
         self.source = source
         self.target = target
         self.pairs = pairs
+        self.behind_in_source = _behind_gateways(source)
+        self.behind_in_target = _behind_gateways(target)
         self.by_source: dict[str, list[_Pair]] = {}
         self.by_target: dict[str, list[_Pair]] = {}
         for pair in pairs:
@@ -206,9 +208,10 @@ def _findings(pair: _Pair, plan: _Plan, checks: Iterable[Check]) -> Iterator[Fin
 
 
 def _once(pair: _Pair, plan: _Plan) -> Iterator[Finding]:
-    targets = [one.instruction.target_id for one in plan.by_source[pair.instruction.source_id]]
-    if len(targets) > 1:
-        listed = " and to ".join(repr(one) for one in targets)
+    others = plan.by_source[pair.instruction.source_id]
+    if len(others) > 1:
+        # no more than a person reads
+        listed = " and to ".join(repr(one.instruction.target_id) for one in others[:5])
         yield "repeated", f"the source activity is mapped more than once: to {listed}"
 
 
@@ -255,10 +258,10 @@ def _room_at_join(pair: _Pair, plan: _Plan) -> Iterator[Finding]:
 
 def _same_host(pair: _Pair, plan: _Plan) -> Iterator[Finding]:
     """Where an event is waited for must be mapped to where the other one is waited for."""
-    before = _event_scope(pair.source, plan.source)
+    before = _event_scope(pair.source, plan.behind_in_source)
     if before is None or before == _flow_scope(pair.source) or _is_compensation_boundary(pair.source):
         return
-    after = _event_scope(pair.target, plan.target)
+    after = _event_scope(pair.target, plan.behind_in_target)
     shown = _shown(before, plan.source)
     if after is None:
         yield "event scope", f"the event is waited for at {shown}, its target at no activity"
@@ -339,21 +342,21 @@ def _scope_that_waits(start: EventStart) -> str:
     return _flow_scope(start.starts)
 
 
-def _event_scope(node: Node, definition: Definition) -> str | None:
+def _event_scope(node: Node, behind_gateways: Mapping[str, str]) -> str | None:
     """The id of what waits for the event, None if the element waits for none."""
     if isinstance(node, BoundaryEvent):
         return None if node.host is None else str(node.host.entry.name)
     if isinstance(node, EventStart):
         return _scope_that_waits(node)
     if isinstance(node, CatchEvent):
-        return next((name for name, events in _events_behind(definition) if node in events), str(node.name))
+        return behind_gateways.get(str(node.name), str(node.name))
     return str(node.name) if isinstance(node, ReceiveTask) and node.trigger is not None else None
 
 
-def _events_behind(definition: Definition) -> Iterator[tuple[str, list[Node]]]:
-    for node in definition.nodes.values():
-        if isinstance(node, EventBasedGateway):
-            yield str(node.name), [flow.target for flow in node.flows]
+def _behind_gateways(definition: Definition) -> dict[str, str]:
+    """Ids of the events that an event-based gateway waits for, with its own."""
+    gateways = [node for node in definition.nodes.values() if isinstance(node, EventBasedGateway)]
+    return {str(flow.target.name): str(gateway.name) for gateway in gateways for flow in gateway.flows}
 
 
 def _shown(scope: str, definition: Definition) -> str:

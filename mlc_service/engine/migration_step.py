@@ -2,7 +2,7 @@
 
 What is active keeps its number and what it waits for. Scopes that the plan does not map end and leave what is inside to
 the scope around them; scopes that the new definition has in addition begin (Camunda manual, "Process Instance
-Migration"). Nothing else happens: no token moves on because of it.
+Migration"). No token moves on because of it, but for those at an inclusive join that nothing can reach any more.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ class _Step:
     def unfit(self) -> Iterator[Unfit]:
         for token in _outside_in(self.instance.task_tree):
             continuation = next((wait for wait in token.waits.values() if wait.kind == "async"), None)
-            failures = [*self._misfits(token, continuation), *self._lost_compensations(token)]
+            records = compensation.records(token)
+            failures = [*self._misfits(token, continuation), *self._lost(records, self._scope_left_of(token))]
             if failures:
                 yield Unfit(
                     token.id if continuation is None else continuation.number,
@@ -122,19 +123,40 @@ class _Step:
         if chosen is not None and chosen not in self.plan:
             yield f"there is no migration instruction for the event that has happened, {chosen!r}"
 
-    def _lost_compensations(self, token: Token) -> Iterator[str]:
-        for record in _all_records(compensation.records(token)):
-            done = self.source.nodes[record["node"]]
+    def _scope_left_of(self, token: Token) -> Node:
+        """What takes over from the token's scope, or from the closest one around it that has a successor."""
+        while token.parent is not None:
+            node = self.successor(token.task_spec)
+            if node is not None:
+                return node
+            token = token.parent
+        return self.target.root
+
+    def _lost(self, records: Sequence[Record], scope: Node) -> Iterator[str]:
+        """What could not be undone any more of what has completed in the scope."""
+        for record in records:
+            before: Any = self.source.nodes[record["node"]]
+            after = self._completed(record)
+            if after is not None and not (scope is self.target.root or scope in enclosing(after, self.target)):
+                yield f"{before.name!r}, which can be undone, is mapped to {after.name!r}, outside {scope.name!r}"
             if "handler" in record:
-                boundary = self.successor(self._compensation_boundary(record))
-                if boundary is None:
-                    yield f"there is no migration instruction for the compensation boundary event of {done.name!r}"
-                elif _host(boundary).compensation_handler is None:
-                    yield f"no compensation handler belongs to the target event {boundary.name!r}"
-            elif done.undoes_itself:
-                starts = [inner.event_start for inner in done.event_sub_processes if inner.is_compensation]
+                if after is None:
+                    yield f"there is no migration instruction for the compensation boundary event of {before.name!r}"
+                elif after.compensation_handler is None:
+                    yield f"no compensation handler belongs to {after.name!r}"
+                continue
+            if before.undoes_itself:
+                starts = [inner.event_start for inner in before.event_sub_processes if inner.is_compensation]
                 if self.successor(starts[0]) is None:
                     yield f"there is no migration instruction for the compensation start event {starts[0].name!r}"
+            yield from self._lost(record["inside"], scope if after is None else after)
+
+    def _completed(self, record: Record) -> Node | None:
+        """What counts as completed in the target: the host of a compensation event, or a scope."""
+        if "handler" not in record:
+            return self.successor(self.source.nodes[record["node"]])
+        boundary = self.successor(self._compensation_boundary(record))
+        return boundary.host if isinstance(boundary, BoundaryEvent) else None
 
     def _compensation_boundary(self, record: Record) -> BoundaryEvent:
         return next(
@@ -304,18 +326,15 @@ class _Step:
         """The records as the target has them, for those that stand in the scope."""
         moved: list[Record] = []
         for record in records:
+            done = self._completed(record)
+            if done is None:
+                # a finished scope that is gone leaves what has completed inside, as a live one does
+                moved += self._moved_records(record["inside"], scope)
+                continue
             if "handler" in record:
-                boundary = self.successor(self._compensation_boundary(record))
-                assert boundary is not None
-                done = _host(boundary)
                 assert done.compensation_handler is not None
                 one = {**record, "node": done.name, "handler": done.compensation_handler.name}
             else:
-                found = self.successor(self.source.nodes[record["node"]])
-                if found is None:
-                    moved += self._moved_records(record["inside"], scope)
-                    continue
-                done = found
                 one = {**record, "node": done.name, "inside": self._moved_records(record["inside"], done)}
             self._place(moved, one, done, scope)
         return moved
@@ -369,15 +388,3 @@ def _flow_after(continuation: Wait, target: Node) -> Flow | None:
 
 def _is_timeout(wait: Wait) -> bool:
     return wait.kind == "timer" and isinstance(wait.node, UserTask)
-
-
-def _host(boundary: Node) -> Node:
-    assert isinstance(boundary, BoundaryEvent)
-    assert boundary.host is not None
-    return boundary.host
-
-
-def _all_records(records: Sequence[Record]) -> Iterator[Record]:
-    for record in records:
-        yield record
-        yield from _all_records(record.get("inside", ()))

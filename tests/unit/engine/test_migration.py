@@ -18,6 +18,7 @@ from mlc_service.engine import (
 from mlc_service.engine import effects as fx
 from tests.unit.engine.driver import KNOWN_DELEGATES, START, Driver, flow
 from tests.unit.engine.shapes import ERROR, ESCALATION, MESSAGE, SIGNAL, many, node, process, timer, user
+from tests.unit.engine.test_state import EVERYTHING
 
 HOUR = timer("PT1H")
 OTHER = '<bpmn:messageEventDefinition messageRef="m2"/>'
@@ -233,6 +234,13 @@ def test_a_user_task_goes_on_under_its_new_name() -> None:
     run.complete("b")
     run.complete("c")
     assert run.done == ["s", "b", "c", "e"]
+
+
+def test_an_instance_that_is_migrated_to_the_same_process_is_as_it_was() -> None:
+    run = Driver(EVERYTHING, {"n": 1})
+    before = (run.state, run.tasks.copy(), run.jobs.copy(), run.subscriptions.copy(), run.running.copy(), run.tree)
+    run.migrate(EVERYTHING)
+    assert (run.state, run.tasks, run.jobs, run.subscriptions, run.running, run.tree) == before
 
 
 def test_everything_that_has_no_instruction_is_named_at_once() -> None:
@@ -662,6 +670,22 @@ def test_a_scope_that_says_itself_how_it_is_undone_needs_its_start_event() -> No
     assert [row.activity_id for row in run.subscriptions.values()] == ["w"]
     run.complete("z")
     assert run.tree == "t y(w(in_w))"
+
+
+def test_what_completed_in_a_loop_stays_in_it() -> None:
+    loop = user("a", many(2))
+    run = Driver(undoing(loop, extra=undone("a")))
+    for number in list(run.tasks):
+        run.feed(lambda execution, number=number: execution.complete_task(number))
+    mapped = [to("z"), to("a#multiInstanceBody"), to("a")]
+    elsewhere = undoing(loop, user("b"), extra=undone("b", "cb"))
+    with pytest.raises(
+        NotMigratable, match="'a', which can be undone, is mapped to 'b', outside 'a#multiInstanceBody'"
+    ):
+        run.migrate(elsewhere, [*mapped, to("cb")])
+    run.migrate(undoing(loop, extra=undone("a")), [*mapped, to("cb")])
+    run.complete("z")
+    assert run.tree == "t a#multiInstanceBody(undo undo)"
 
 
 # -- what the outside is told -----------------------------------------------------------------------------------------
