@@ -41,8 +41,8 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## the engine's loop, expressions, decisions and scripts, each beside a peer where there is one
-	@$(BIN)/python -m benchmarks.loop
+bench: setup ## the engine, expressions, decisions and scripts, each beside a peer where there is one
+	@$(BIN)/python -m benchmarks.engine
 	@$(BIN)/python -m benchmarks.expressions
 	@$(BIN)/python -m benchmarks.decisions
 	@$(BIN)/python -m benchmarks.scripts

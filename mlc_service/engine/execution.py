@@ -381,6 +381,11 @@ class Execution:
         return self._instance.is_new
 
     @property
+    def first_number(self) -> int:
+        """The number of the first thing that the input has given birth to here, if it has."""
+        return self._instance.first_number
+
+    @property
     def started_with(self) -> dict[str, Any]:
         """The stored variables that a new instance was given."""
         return all_to_stored(self._instance.started_with)

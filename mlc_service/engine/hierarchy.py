@@ -122,6 +122,7 @@ class Hierarchy:
             caller=stored.caller,
         )
         stored_form.load(instance, stored.state)
+        instance.first_number = instance.next_number
         for number, variables in stored.scopes.items():
             token = instance.tasks.get(number)
             if token is not None:

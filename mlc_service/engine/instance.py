@@ -77,6 +77,8 @@ class Instance(BpmnWorkflow):
         self.stored_scopes: set[int] = set()
         self.gone_scopes: set[int] = set()
         self.next_number = 1
+        # what was the next number when the instance was loaded
+        self.first_number = 1
         # fields of the user task that an input is about, for its listeners
         self.task_facts: Mapping[str, Any] = {}
         self.skips_listeners = False

@@ -65,10 +65,8 @@ class UnitHost:
         return {name: getattr(task, name) for name in _TASK_FIELDS}
 
     def call(self, wanted: CalledElement) -> Callee:
-        """The deployed process that a call activity means. Raises HostFailed if there is none."""
+        """The deployed process that a call activity means, suspended or not. Raises HostFailed if there is none."""
         row = self._called(wanted)
-        if row.suspended:
-            raise HostFailed(f"process definition {row.id} is suspended")
         return Callee(
             new_id(self._around.clock.now()),
             self._around.parsed.definition(self._unit, row),

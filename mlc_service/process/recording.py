@@ -5,7 +5,7 @@ Whatever came and went within the same step is not written as alive, and history
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -40,14 +40,13 @@ _GOES_ON = frozenset({"async", "delegate"})
 class Thrown(NamedTuple):
     """A signal that a step has thrown.
 
-    `next_numbers` is that of `effects.SignalThrown`; `born` are the instances that the step has created.
+    `next_numbers` has, of each instance that the step has touched, the first number that came too late for it.
     """
 
     name: str
     variables: dict[str, Any]
     thrower: str
     next_numbers: Mapping[str, int]
-    born: Set[str]
     is_async: bool
 
     def reaches(self, subscription: SubscriptionRow) -> bool:
@@ -58,7 +57,7 @@ class Thrown(NamedTuple):
         if instance_id == self.thrower and not self.is_async:
             return False
         if instance_id not in self.next_numbers:
-            return instance_id not in self.born
+            return True
         number = number_of(instance_id, subscription.id)
         return number is not None and number < self.next_numbers[instance_id]
 
@@ -67,7 +66,8 @@ class Thrown(NamedTuple):
 class Subject:
     """An instance that a step has touched. `is_new` if it has no row yet; `consumed` is a job that is gone already.
 
-    `born` are all instances that the step has created.
+    `first_numbers` has, of each instance that the step has touched, the number of the first thing that is new there: 0
+    if all of it is.
     """
 
     id: str
@@ -76,7 +76,7 @@ class Subject:
     root_id: str
     caller: Caller | None
     is_new: bool
-    born: Set[str] = frozenset()
+    first_numbers: Mapping[str, int] = field(default_factory=dict)
     start_user: str | None = None
     delete_reason: str | None = None
     consumed: JobRow | None = None
@@ -188,7 +188,9 @@ class _Changes:
                 self.renamed_subscriptions.append((self._id(number), event_name))
             case fx.SignalThrown(event_name, variables, next_numbers, is_async):
                 subject = self._subject
-                self.thrown.append(Thrown(event_name, variables, subject.id, next_numbers, subject.born, is_async))
+                # who was not in the engine's hands yet was as it had been before the step
+                too_late = {**subject.first_numbers, **next_numbers}
+                self.thrown.append(Thrown(event_name, variables, subject.id, too_late, is_async))
             case fx.Migrated():
                 self.migrated = effect
             case fx.ActivityMigrated(number, activity_id, name, activity_type, parent):

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlc_service.engine import Execution, Instruction, NotWaiting
+from mlc_service.engine.effects import InstanceEnded
 from mlc_service.engine.ids import number_of
 from mlc_service.engine.values import all_to_stored
 from mlc_service.jobs.work import Lease
-from mlc_service.process.errors import SignalStorm
+from mlc_service.process.errors import SignalStorm, Suspended
 from mlc_service.process.host import UnitHost, stored_instance
 from mlc_service.process.receipts import receipt
 from mlc_service.process.recording import Subject, Thrown, record
@@ -48,7 +49,8 @@ class Step:
     user: str | None = None
     # of the worker that carries out a job, if that is what the command is
     lease: Lease | None = None
-    _thrown: deque[Thrown] = field(default_factory=deque)
+    # signals on their way, each with those who waited for it when it was thrown
+    _thrown: deque[tuple[Thrown, list[SubscriptionRow]]] = field(default_factory=deque)
 
     def start(
         self,
@@ -110,19 +112,9 @@ class Step:
         following = self._record(execution, root_id=row.root_id, delete_reason=delete_reason, consumed=consumed)
         return Fed(row, execution, following)
 
-    def signal(self, name: str, variables: Mapping[str, Any], thrown: Thrown | None = None) -> int:
+    def signal(self, name: str, variables: Mapping[str, Any]) -> int:
         """Everybody who waits for the signal has received it; answers how many. Its own signals are yet to settle."""
-        waiting = self.unit.subscriptions.find(SubscriptionFilter(kind="signal", event_name=name, is_active=True))
-        received = 0
-        for subscription in waiting:
-            if thrown is not None and not thrown.reaches(subscription):
-                continue
-            if thrown is not None and thrown.is_async:
-                job = receipt(self.unit, self.around, subscription, all_to_stored(variables))
-                self.unit.jobs.insert([job])
-            else:
-                received += self.receive(subscription, variables)
-        return received
+        return sum(self.receive(subscription, variables) for subscription in self._waiting(name))
 
     def receive(self, subscription: SubscriptionRow, variables: Mapping[str, Any]) -> bool:
         """The waiting instance has received its event, or the definition was started; False if it waits no more."""
@@ -143,10 +135,17 @@ class Step:
         """Signals thrown on the way have been received, and those thrown by that, until it is quiet."""
         deliveries = 0
         while self._thrown:
-            thrown = self._thrown.popleft()
-            deliveries += self.signal(thrown.name, thrown.variables, thrown)
+            thrown, receivers = self._thrown.popleft()
+            if thrown.is_async:
+                carried = all_to_stored(thrown.variables)
+                self.unit.jobs.insert([receipt(self.unit, self.around, one, carried) for one in receivers])
+                continue
+            deliveries += sum(self.receive(one, thrown.variables) for one in receivers)
             if deliveries > _MOST_DELIVERIES:
                 raise SignalStorm(deliveries)
+
+    def _waiting(self, signal_name: str) -> list[SubscriptionRow]:
+        return self.unit.subscriptions.find(SubscriptionFilter(kind="signal", event_name=signal_name, is_active=True))
 
     def _record(
         self,
@@ -159,13 +158,16 @@ class Step:
         """All instances that the step has touched are written; answers a job that the worker is to go on with."""
         now = self.around.clock.now()
         touched = execution.touched()
-        born = frozenset(one.instance_id for one in touched if one.is_new)
+        first_numbers = {one.instance_id: 0 if one.is_new else one.first_number for one in touched}
         following = None
+        thrown: list[Thrown] = []
         for one in touched:
             is_subject = one.instance_id == execution.instance_id
             if not (one.effects or is_subject):
                 # only looked at
                 continue
+            if not is_subject:
+                self._must_not_rest(one)
             assert one.definition_id is not None
             subject = Subject(
                 one.instance_id,
@@ -174,15 +176,28 @@ class Step:
                 root_id,
                 one.caller,
                 one.is_new,
-                born,
+                first_numbers,
                 start_user=self.user,
                 delete_reason=delete_reason,
                 consumed=consumed if is_subject else None,
             )
             recorded = record(self.unit, subject, one, now, self.around.retries, self.lease if is_subject else None)
-            self._thrown.extend(recorded.thrown)
+            thrown += recorded.thrown
             following = following or recorded.next
+        # now that all is written, and before anybody receives anything
+        for one_thrown in thrown:
+            receivers = [one for one in self._waiting(one_thrown.name) if one_thrown.reaches(one)]
+            self._thrown.append((one_thrown, receivers))
         return following
+
+    def _must_not_rest(self, one: Execution) -> None:
+        """An instance that the command is not about does not go on while it is suspended, but it may be cancelled.
+
+        Raises Suspended.
+        """
+        is_canceled = any(isinstance(effect, InstanceEnded) and effect.state != "COMPLETED" for effect in one.effects)
+        if not (one.is_new or is_canceled) and self.unit.instances.info(one.instance_id).suspended:
+            raise Suspended("process instance", one.instance_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from mlc_service.engine import Execution, ExecutionFailed, NotWaiting
 from mlc_service.engine.ids import number_of
 from mlc_service.engine.values import from_stored
 from mlc_service.jobs.work import Done, Failed, Handler, Lease
-from mlc_service.process.errors import MismatchingCorrelation, SignalStorm
+from mlc_service.process.errors import MismatchingCorrelation, SignalStorm, Suspended
 from mlc_service.process.messages import MESSAGE, CorrelateMessage, correlate_message
 from mlc_service.process.receipts import SIGNAL_RECEIPT, SIGNAL_START, receipt
 from mlc_service.process.running import Step, load
@@ -223,7 +223,7 @@ class _Work:
                 # it ended meanwhile, and its job with it
                 raise LeaseLost(job.id, job.attempt) from None
             return _failed(missing)
-        except (ExecutionFailed, NotWaiting, MismatchingCorrelation, SignalStorm) as error:
+        except (ExecutionFailed, NotWaiting, MismatchingCorrelation, SignalStorm, Suspended) as error:
             return _failed(error)
 
 

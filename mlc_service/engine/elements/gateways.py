@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING
 
 from .events import CatchEvent
@@ -85,19 +85,27 @@ class InclusiveGateway(Node):
         withdraw(self, token)
 
     def look_again(self, scope: Token) -> None:
-        """A token of the scope has moved on or ended: the join fires if it was the last that could come."""
-        arrived: list[int] = scope.internal_data["joins"][self.name]
+        """A token of the scope has moved on or ended: the join fires if it was the last that could come.
+
+        No token moves by itself at this moment. One that waits at a join cannot come either: whoever could take it on
+        is looked at itself. Else two joins would wait for each other, as they may in Camunda where the way from one to
+        the other leads back by a loop.
+        """
+        joins: dict[str, list[int]] = scope.internal_data["joins"]
+        arrived = joins[str(self.name)]
         last = scope.workflow.tasks[arrived[-1]]
-        if self._is_awaited(last):
+        if self._is_awaited(last, {number for numbers in joins.values() for number in numbers}):
             return
         arrived.pop()
         join(self, last, arrived)
         last.finish()
 
-    def _is_awaited(self, token: Token) -> bool:
-        """Whether another token of the scope can still come here."""
+    def _is_awaited(self, token: Token, at_joins: Container[int] = ()) -> bool:
+        """Whether another token of the scope can still come here; those `at_joins` cannot."""
         # those that have not come yet are older than those that wait here, so one is mostly found at once
         for other in token.scope.each_child():
+            if other.id in at_joins:
+                continue
             if other.heading is self:
                 if other is not token and other.is_arriving:
                     return True

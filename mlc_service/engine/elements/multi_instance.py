@@ -92,7 +92,8 @@ class MultiInstance(Node):
         if is_over or is_last:
             instance.cancel_children(body, but=ended)
             instance.forget(ended)
-            body.finish(is_scope=True)
+            # of instances beside each other the last one, too, is seen by the events of the body
+            body.finish(is_scope=self.is_sequential)
             return
         instance.forget(ended)
         if following:

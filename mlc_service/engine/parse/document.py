@@ -62,8 +62,9 @@ def read_document(source: bytes, resource: str) -> Document:
     if len(source) > _MAX_BYTES:
         raise InvalidResource(resource, [Problem(f"the file is larger than {_MAX_BYTES} bytes")])
     positions = _positions(source, resource)
+    # without comments and instructions, a text that they interrupt is one text
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=False
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
     )
     try:
         root = etree.fromstring(source, parser)

@@ -25,7 +25,7 @@ from ..elements.events import (
 from ..elements.node import Node
 from ..elements.sub_process import EventStart
 from ..elements.triggers import ConditionTrigger, TimerTrigger
-from .names import camunda
+from .names import camunda, unqualified
 from .node_reader import EVERYWHERE, TRUE, NodeReader, outer
 from .task_readers import ServiceTaskReader
 
@@ -167,7 +167,9 @@ class ThrowingReader(NodeReader):
         reference = definition.get("activityRef")
         if reference:
             self.process_parser.compensation_refs.append((self.node, definition, reference))
-        return CompensationThrow(self.spec, self.bpmn_id, self.name, is_end=is_end, activity_ref=reference or None)
+        return CompensationThrow(
+            self.spec, self.bpmn_id, self.name, is_end=is_end, activity_ref=unqualified(reference or "") or None
+        )
 
 
 class ThrowEventReader(ThrowingReader):

@@ -13,7 +13,7 @@ from ..elements.multi_instance import MultiInstance
 from ..elements.node import Node
 from ..elements.triggers import ConditionTrigger, EventTrigger, Trigger
 from ..elements.values import ExpressionSource
-from .names import CAMUNDA, bpmn, camunda, camunda_elements, child, children, local_name
+from .names import CAMUNDA, bpmn, camunda, camunda_elements, child, children, local_name, own_text, unqualified
 from .sources import Sources
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class NodeReader(TaskParser):
         node.end_listeners = sources.listeners(element, "end")
         sources.check_listeners(element, "executionListener", ("start", "end"))
         node.properties = sources.properties(element)
-        node.default_flow = element.get("default")
+        node.default_flow = self._default_flow()
         node.is_for_compensation = element.get("isForCompensation") == TRUE
         if node.is_for_compensation or isinstance(node, LinkThrow):
             self._at_once(node)
@@ -64,6 +64,12 @@ class NodeReader(TaskParser):
         self._check_extensions()
         self._wrap(node)
         return node
+
+    def _default_flow(self) -> str | None:
+        reference = self.node.get("default")
+        if reference is None or self.process_parser.document.element(reference) is not None:
+            return reference  # type: ignore[no-any-return]
+        return unqualified(reference)
 
     def read(self) -> Node:
         return self.spec_class(self.spec, self.bpmn_id, self.name)  # type: ignore[no-any-return]
@@ -153,7 +159,7 @@ class NodeReader(TaskParser):
 
     @staticmethod
     def _text(element: etree._Element | None) -> str | None:
-        return None if element is None else (element.text or "").strip()
+        return None if element is None else own_text(element)
 
     # -- events -------------------------------------------------------------------------------------------------------
 
@@ -210,7 +216,7 @@ class NodeReader(TaskParser):
     def error_message(self, definition: etree._Element) -> ExpressionSource | None:
         """`camunda:errorMessage` of the error that an event refers to."""
         for error in children(self.process_parser.document.root, "error"):
-            if error.get("id") == definition.get("errorRef"):
+            if error.get("id") in (definition.get("errorRef"), unqualified(definition.get("errorRef", ""))):
                 return self.sources.optional(camunda(error, "errorMessage"), error, "errorMessage")
         return None
 

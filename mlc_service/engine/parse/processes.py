@@ -20,7 +20,7 @@ from ..elements.triggers import ConditionTrigger, TimerTrigger
 from .checks import END_NODES, check_process
 from .document import Document
 from .elements import READERS
-from .names import BPMN, bpmn, camunda, camunda_elements, child, children, local_name
+from .names import BPMN, bpmn, camunda, camunda_elements, child, children, local_name, unqualified
 from .sources import Sources
 
 _NO_FLOW_NODES = frozenset(
@@ -53,6 +53,11 @@ class DiagramReader(BpmnParser):
         super().__init__()
         self.document = document
         self.sources = Sources(document, known_delegates, resource, languages)
+
+    def _add_processes(self, _bpmn: Any, filename: str | None = None) -> None:
+        """The others are drawings here, and need no ids; stock refuses two without."""
+        for process in _executable(self.document):
+            self.create_parser(process, filename)
 
     def _add_data_stores(self, bpmn: Any) -> None:
         """Data stores are drawings here; stock refuses every one it has no Python class for."""
@@ -201,13 +206,24 @@ class ProcessReader(ProcessParser):
         if not reference:
             self.document.problem(f"the sequence flow has no {attribute}", element)
             return None
-        node = self.nodes().get(reference) or self.nodes().get(reference.rpartition(":")[2])
-        # an element that could not be read has its own problem already
-        if node is None and self.document.element(reference) is None:
+        node = self.nodes().get(reference) or self.nodes().get(unqualified(reference))
+        if node is None and not self._is_unread(reference):
             self.document.problem(
                 f"the sequence flow's {attribute} {reference!r} is no element of this process", element
             )
         return node
+
+    def _is_unread(self, reference: str) -> bool:
+        """It is an element of this process that could not be read, which has its own problem already."""
+        element = self.document.element(reference)
+        if element is None:
+            element = self.document.element(unqualified(reference))
+        return (
+            element is not None
+            and etree.QName(element).namespace == BPMN
+            and local_name(element) not in _NO_FLOW_NODES
+            and self.node in element.iterancestors()
+        )
 
     def _join_links(self) -> None:
         for (_, name), ends in self._links.items():
@@ -254,7 +270,7 @@ class ProcessReader(ProcessParser):
         """By the id at either end of an association, the ids at the other; wherever in the file they lie."""
         associated: dict[str, list[str]] = {}
         for association in self.document.root.iter(bpmn("association")):
-            source, target = association.get("sourceRef", ""), association.get("targetRef", "")
+            source, target = (unqualified(association.get(end, "")) for end in ("sourceRef", "targetRef"))
             if source != target:
                 associated.setdefault(source, []).append(target)
                 associated.setdefault(target, []).append(source)
@@ -317,6 +333,10 @@ def _names(text: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
+def _executable(document: Document) -> list[etree._Element]:
+    return [process for process in children(document.root, "process") if process.get("isExecutable") == "true"]
+
+
 DiagramReader.PROCESS_PARSER_CLASS = ProcessReader
 
 
@@ -328,14 +348,15 @@ def read_definitions(
 ) -> list[Definition]:
     """Every executable process of the document; problems are in `document.problems`."""
     reader = DiagramReader(document, known_delegates, resource, languages)
-    executable = [
-        process for process in children(document.root, "process") if process.get("isExecutable", "false") == "true"
-    ]
+    executable = _executable(document)
     for process in children(document.root, "process"):
         if process not in executable:
-            document.problem(
-                f"process {process.get('id')!r} is not executable and is skipped", process, severity="warning"
-            )
+            which = f"process {process.get('id')!r}" if process.get("id") else "a process without an id"
+            document.problem(f"{which} is not executable and is skipped", process, severity="warning")
+    for choreography in children(document.root, "choreography"):
+        document.problem("a choreography is not executable and is skipped", choreography, severity="warning")
+    if not document.problems and not executable:
+        document.problem("the file has no process: there is nothing to run in it", document.root, severity="warning")
     nameless = [process for process in executable if not process.get("id")]
     for process in nameless:
         document.problem("the process has no id", process)

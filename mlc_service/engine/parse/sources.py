@@ -27,7 +27,7 @@ from ..elements.values import (
 )
 from .document import Document
 from .forms import read_form
-from .names import camunda, camunda_children, camunda_elements, child, local_name
+from .names import camunda, camunda_children, camunda_elements, child, local_name, own_text
 
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
 _BEAN = re.compile(r"\s*[$#]\{\s*([A-Za-z_]\w*)\s*\}\s*")
@@ -142,7 +142,7 @@ class Sources:
         """The condition of a sequence flow."""
         if element is None:
             return None
-        text = (element.text or "").strip()
+        text = own_text(element)
         language = element.get("language")
         if language and language.lower() != "juel":
             resource = camunda(element, "resource")
@@ -157,7 +157,7 @@ class Sources:
             element = child(definition, tag)
             if element is None:
                 continue
-            text = (element.text or "").strip()
+            text = own_text(element)
             source = self.expression(text, element, "timer")
             if not text:
                 self.document.problem(f"the timer's {tag} is empty", element)

@@ -22,7 +22,7 @@ from ..elements.node import Node
 from ..elements.sub_process import EventSubProcess, SubProcess, Transaction
 from ..elements.triggers import EventTrigger
 from ..elements.user_task import TaskForm, UserTask
-from .names import camunda, camunda_children, camunda_elements, child, children, local_name
+from .names import camunda, camunda_children, camunda_elements, child, children, foreign, local_name, own_text
 from .node_reader import EVERYWHERE, TRUE, NodeReader
 
 _RESULT_MAPPINGS = ("singleEntry", "singleResult", "collectEntries", "resultList")
@@ -85,15 +85,19 @@ class ServiceTaskReader(NodeReader):
     def none_found(self) -> Node:
         self.problem(
             'one of camunda:class, camunda:delegateExpression, camunda:expression, camunda:type="external" or '
-            "camunda:connector is needed"
+            f"camunda:connector is needed{self._not_ours()}"
         )
         return PlainTask(self.spec, self.bpmn_id, self.name, local_name(self.node))
+
+    def _not_ours(self) -> str:
+        found = foreign(self.node)
+        return f"; another engine's {', '.join(found)} is not carried out here" if found else ""
 
     def _external(self, element: etree._Element, activity_type: str) -> Node:
         kind, topic = camunda(element, "type"), camunda(element, "topic")
         if kind != "external":
             self.problem(f"camunda:type={kind!r} is not supported: it can be external", element)
-        if not topic:
+        elif not topic:
             self.problem("an external task needs a camunda:topic", element)
         return ExternalTaskNode(
             self.spec,
@@ -167,7 +171,9 @@ class BusinessRuleTaskReader(ServiceTaskReader):
         )
 
     def none_found(self) -> Node:
-        self.problem("camunda:decisionRef, or an implementation such as camunda:delegateExpression, is needed")
+        self.problem(
+            f"camunda:decisionRef, or an implementation such as camunda:delegateExpression, is needed{self._not_ours()}"
+        )
         return PlainTask(self.spec, self.bpmn_id, self.name, "businessRuleTask")
 
 
@@ -244,10 +250,15 @@ class UserTaskReader(NodeReader):
     def _assignment(self, element: etree._Element) -> str | None:
         expression = child(element, "resourceAssignmentExpression")
         formal = None if expression is None else child(expression, "formalExpression")
+        if expression is None and child(element, "resourceRef") is not None:
+            self.warning(
+                f"<bpmn:{local_name(element)}>: a resourceRef gives the task to nobody, as in Camunda", element
+            )
+            return None
         if formal is None:
             self.problem(f"<bpmn:{local_name(element)}> needs a resourceAssignmentExpression", element)
             return None
-        return (formal.text or "").strip()
+        return own_text(formal)
 
 
 class SubProcessReader(NodeReader):

@@ -402,7 +402,7 @@ def test_what_a_handler_writes_to_a_variable_of_the_finished_scope_is_gone_with_
 def test_the_variables_of_each_instance_are_remembered_apart() -> None:
     run = Driver(process(
         start(),
-        sub("q", several("2"), extensions(mapped(taken("mine", "${loopCounter}"))), start("i"),
+        sub("q", several("2"), extensions(listener("start", "execution.setVariableLocal('mine', loopCounter)")), start("i"),
             undoable_by_writing("a", seen="execution.getVariable('seen').concat(mine).concat(' ')"), flows("i", "a")),
         throw("th", compensation()), task("n"), flows("s", "q", "th", "n")
     ), {"seen": ""})  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.engine.driver import Driver, flow, flows
+from mlc_service.engine import Execution, ExecutionFailed, parse_bpmn
+from tests.unit.engine.driver import INSTANCE_ID, KNOWN_DELEGATES, START, Driver, TestHost, flow, flows
 from tests.unit.engine.pieces import (
     boundary,
     call,
@@ -22,6 +23,7 @@ from tests.unit.engine.pieces import (
     node,
     process,
     sets,
+    several,
     start,
     sub,
     taken,
@@ -465,3 +467,217 @@ def test_a_condition_behind_an_event_based_gateway_that_holds_already_is_chosen_
     )), {"x": 1})  # fmt: skip
     assert (run.tree, run.waits, run.done, run.canceled) == ("t", [], ["s", "c"], ["g"])
     assert run.heard() == "p.start s.start s.end s-g g.start g.end c.start c.end c-t t.start t:create"
+
+
+# -- the finer points of when Camunda looks -------------------------------------------------------------------------------
+
+
+def test_what_a_create_listener_writes_is_looked_at_by_whoever_looks_next_in_the_command() -> None:
+    creating = '<camunda:taskListener event="create" expression="${task.setVariable(\'x\', 1)}"/>'
+    alone = process(start(), task("t", extensions(creating)), flows("s", "t"), handler("h", X, task("u")))
+    assert Driver(alone, {"x": 0}).tree == "t"
+    branches = process(
+        start(), fork(), task("t", extensions(creating)), task("n"), flows("s", "f", "t"), flow("f", "n"), handler("h", X, task("u"))
+    )  # fmt: skip
+    assert Driver(branches, {"x": 0}).tree == "h(u)"
+
+
+def test_a_start_listener_that_makes_a_side_boundary_event_of_its_activity_hold_makes_it_fire_once() -> None:
+    run = Driver(heard(process(
+        start(), task("t", extensions(listener("start", SET_X))), boundary("b", "t", X, interrupting=False), task("u"), flows("s", "t"), flows("b", "u")
+    )), {"x": 0})  # fmt: skip
+    assert run.tree == "t u"
+    assert run.heard().endswith("t.start t:create b.start b.end b-u u.start u:create")
+
+
+@pytest.mark.parametrize("how", [listener("start", SET_X), mapped(taken("x", "${1}"))])
+@pytest.mark.parametrize("interrupting", [True, False])
+def test_a_sub_process_that_begins_with_the_condition_starts_its_event_sub_process_once(
+    how: str, interrupting: bool
+) -> None:
+    run = Driver(process(
+        start(), sub("q", extensions(how), start("i"), task("t"), flows("i", "t"), handler("h", X, task("u"), interrupting=interrupting)), flows("s", "q")
+    ), {"x": 0})  # fmt: skip
+    assert run.tree == ("q(h(u))" if interrupting else "q(h(u) t)")
+
+
+@pytest.mark.parametrize(("where", "times"), [("process", 3), ("start event", 2)])
+def test_a_listener_of_the_start_makes_earlier_writes_count_too(where: str, times: int) -> None:
+    setting = extensions(listener("start", SET_X))
+    before, first = (setting, start()) if where == "process" else ("", start("s", setting))
+    run = Driver(heard(process(
+        before, first, task("t"), flows("s", "t"), handler("h", X, task("u"), interrupting=False)
+    )), {"x": 0})  # fmt: skip
+    assert run.active == ["t", *["u"] * times]
+    # the start goes on first
+    assert run.heard().startswith("p.start s.start s.end s-t t.start t:create h.start")
+
+
+def test_a_start_event_that_makes_the_condition_hold_is_interrupted() -> None:
+    run = Driver(heard(process(
+        start("s", extensions(listener("start", SET_X))), task("t"), flows("s", "t"), handler("h", X, task("u"))
+    )), {"x": 0})  # fmt: skip
+    assert run.heard() == "p.start s.start s.end h.start h_s.start h_s.end h_s-u u.start u:create"
+    assert (run.tree, run.canceled) == ("h(u)", ["s"])
+
+
+def test_what_an_event_brings_is_looked_at_when_what_it_starts_begins() -> None:
+    run = Driver(heard(process(
+        start(), task("t"), boundary("b", "t", message()), task("n"), flows("s", "t"), flow("b", "n"), handler("h", X, task("u"))
+    )), {"x": 0})  # fmt: skip
+    run.heard()
+    run.receive("M1", {"x": 1})
+    assert run.heard() == "t.end t:delete b.start b.end h.start h_s.start h_s.end h_s-u u.start u:create"
+    assert (run.tree, run.canceled) == ("h(u)", ["t", "b"])
+
+
+def test_what_an_event_brings_lets_it_go_on_before_a_side_handler() -> None:
+    run = Driver(heard(process(
+        start(), task("t"), boundary("b", "t", message()), task("n"), flows("s", "t"), flow("b", "n"), handler("h", X, task("u"), interrupting=False)
+    )), {"x": 0})  # fmt: skip
+    run.heard()
+    run.receive("M1", {"x": 1})
+    assert run.heard() == (
+        "t.end t:delete b.start b.end b-n n.start n:create h.start h_s.start h_s.end h_s-u u.start u:create"
+    )
+
+
+def test_one_event_sub_process_may_interrupt_another_that_has_just_begun() -> None:
+    run = Driver(process(
+        start(), task("t"), flows("s", "t"), handler("h", X, task("u")), handler("k", message(), task("v"), interrupting=False)
+    ), {"x": 0})  # fmt: skip
+    run.receive("M1", {"x": 1})
+    assert run.tree == "h(u)"
+    assert sorted(run.canceled) == ["k", "t"]
+
+
+@pytest.mark.parametrize("interrupting", [True, False])
+def test_the_last_end_listener_of_a_scope_comes_too_late_for_the_scopes_own_events(interrupting: bool) -> None:
+    last = extensions(listener("end", SET_X))
+    run = Driver(process(
+        start(), sub("q", start("i"), end("ie", last), handler("h", X, task("u"), interrupting=interrupting), flows("i", "ie")), task("n"), flows("s", "q", "n")
+    ), {"x": 0})  # fmt: skip
+    assert run.tree == "n"
+    whole = process(start(), end("e", last), handler("h", X, task("u"), interrupting=interrupting), flows("s", "e"))
+    assert Driver(whole, {"x": 0}).is_ended
+
+
+def test_the_last_end_listener_of_a_scope_is_heard_by_the_scopes_around_it() -> None:
+    run = Driver(process(
+        start(), sub("q", start("i"), end("ie", extensions(listener("end", SET_X))), flows("i", "ie")), task("n"), flows("s", "q", "n"),
+        handler("h", X, task("u"))
+    ), {"x": 0})  # fmt: skip
+    assert run.tree == "h(u)"
+
+
+def test_an_end_listener_of_a_sub_process_lets_a_side_handler_run_before_its_flow_is_taken_if_a_person_ended_it() -> (
+    None
+):
+    run = Driver(heard(process(
+        start(), sub("q", extensions(listener("end", SET_X)), start("i"), task("t"), flows("i", "t")), task("n"), flows("s", "q", "n"),
+        handler("h", X, task("u"), interrupting=False)
+    )), {"x": 0})  # fmt: skip
+    run.heard()
+    run.complete("t")
+    assert run.heard() == (
+        "t:complete t.end q.end h.start h_s.start h_s.end h_s-u u.start u:create q-n n.start n:create"
+    )
+
+
+@pytest.mark.parametrize("how", ["take", "end", "output"])
+def test_a_boundary_event_around_sees_what_happens_between_two_activities(how: str) -> None:
+    extension = {"take": "", "end": listener("end", SET_X), "output": mapped(given("x", "${1}"))}[how]
+    between = f'<bpmn:sequenceFlow id="w-n" sourceRef="w" targetRef="n">{extensions(listener("take", SET_X)) if how == "take" else ""}</bpmn:sequenceFlow>'
+    run = Driver(heard(process(
+        start(), sub("q", start("i"), sets("w", extensions(extension), y="1"), task("n"), flows("i", "w"), between), boundary("b", "q", X), task("u"),
+        flows("s", "q"), flows("b", "u")
+    )), {"x": 0})  # fmt: skip
+    assert run.tree == "u"
+    assert "n.start" not in run.heard()
+
+
+THREE = "".join(handler(f"h{n}", X, task(f"u{n}"), interrupting=False) for n in (1, 2, 3))
+
+
+def _handlers(said: str) -> list[str]:
+    return [word.removesuffix(".start") for word in said.split() if word in ("h1.start", "h2.start", "h3.start")]
+
+
+def test_what_a_command_makes_fire_runs_in_the_order_in_which_the_waits_began() -> None:
+    run = Driver(heard(process(start(), task("t"), task("n"), flows("s", "t", "n"), THREE)), {"x": 0})
+    run.write(x=1)
+    assert _handlers(run.heard()) == ["h1", "h2", "h3"]
+    run = Driver(heard(process(start(), task("t"), task("n"), flows("s", "t", "n"), THREE)), {"x": 0})
+    run.complete("t", {"x": 1})
+    assert _handlers(run.heard()) == ["h1", "h2", "h3"]
+
+
+def test_what_an_element_makes_fire_runs_in_the_opposite_order() -> None:
+    run = Driver(heard(process(start(), sets("w", x="1"), task("n"), flows("s", "w", "n"), THREE)), {"x": 0})
+    assert _handlers(run.heard()) == ["h3", "h2", "h1"]
+
+
+def test_a_side_handler_that_writes_makes_itself_fire_until_somebody_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlc_service.engine.hierarchy._MOST_STEPS", 1000)
+    source = process(start(), task("t"), flows("s", "t"), handler("h", X, sets("w", n="1"), interrupting=False))
+    with pytest.raises(ExecutionFailed, match="does not come to rest"):
+        Driver(source, {"x": 0}).write(x=1)
+
+
+# -- multi-instance -----------------------------------------------------------------------------------------------------
+
+
+def _several_with_boundary(expression: str, *, interrupting: bool, sequential: bool = False) -> Driver:
+    return Driver(process(
+        start(), task("t", several("3", sequential=sequential)), boundary("b", "t", condition(expression), interrupting=interrupting), task("u"), task("n"),
+        flows("s", "t", "n"), flows("b", "u")
+    ), {"x": 0})  # fmt: skip
+
+
+def test_a_boundary_event_of_a_multi_instance_activity_sees_its_counters() -> None:
+    run = _several_with_boundary("nrOfCompletedInstances == 1", interrupting=True)
+    run.complete("t")
+    assert run.tree == "u"
+
+
+def test_each_counter_of_a_multi_instance_activity_counts_as_a_write() -> None:
+    run = _several_with_boundary("x == 1", interrupting=False)
+    run.complete("t", {"x": 1})
+    assert run.active == ["t", "t", "u", "u", "u"]
+
+
+def test_a_boundary_event_that_holds_on_entry_leaves_no_time_for_any_instance() -> None:
+    run = _several_with_boundary("x == 0", interrupting=True)
+    assert (run.tree, run.canceled) == ("u", ["t#multiInstanceBody"])
+
+
+def test_a_boundary_event_of_a_sequential_multi_instance_activity_sees_its_counters() -> None:
+    run = _several_with_boundary("nrOfCompletedInstances == 2", interrupting=True, sequential=True)
+    run.complete("t")
+    assert run.active == ["t"]
+    run.complete("t")
+    assert run.tree == "u"
+
+
+def test_the_last_of_parallel_instances_is_seen_and_the_last_of_sequential_ones_is_not() -> None:
+    for sequential, active in ((True, ["n"]), (False, ["n", "u", "u"])):
+        run = _several_with_boundary("nrOfCompletedInstances == 3", interrupting=False, sequential=sequential)
+        for _ in range(3):
+            run.complete("t")
+        assert run.active == active
+    run = _several_with_boundary("nrOfCompletedInstances == 3", interrupting=True)
+    for _ in range(3):
+        run.complete("t")
+    assert run.tree == "u"
+
+
+def test_which_conditional_start_events_hold_is_told_without_starting_anything() -> None:
+    source = process(
+        start("a", condition("x == 1")), start("b", condition("y == 1")), start("c", condition("x == 1", camunda_variableName="z")), end(),
+        flows("a", "e"), flow("b", "e"), flow("c", "e")
+    )  # fmt: skip
+    (definition,) = parse_bpmn(source, "x.bpmn", KNOWN_DELEGATES)
+    met = Execution.conditions_met(
+        definition, TestHost(), instance_id=INSTANCE_ID, now=START, variables={"x": 1, "y": 2}
+    )
+    assert met == ["a", "c"]

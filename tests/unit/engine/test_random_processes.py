@@ -121,24 +121,24 @@ class Builder:
         return block
 
     def loop(self, depth: int) -> Block:
+        """A sub-process that goes round; its counter is its own, as many of it may run beside each other."""
         turns, body = self._draw(st.integers(1, 4)), self.block(depth)
-        count, again, name = self.id("count"), self.id("again"), self.id("n")
-        add = f"camunda:expression=\"${{execution.setVariable('{name}', (empty {name} ? 0 : {name}) + 1)}}\""
-        # the variable is there before the first turn, since an unknown name is an error
-        begin = self.id("begin")
-        # the body may begin with a gateway, which must not take the way back for one that it joins
-        merge = self.id("merge")
-        xml = (
-            f'<bpmn:serviceTask id="{begin}" camunda:expression="${{execution.setVariable(\'{name}\', 0)}}"/>'
-            f'<bpmn:exclusiveGateway id="{merge}"/><bpmn:serviceTask id="{count}" {add}/><bpmn:exclusiveGateway id="{again}" default="{again}-out"/>{body.xml}'
-            + flow(begin, merge)
-            + flow(merge, body.first) + flow(body.last, count) + flow(count, again)
-            + flow(again, merge, f"${{{name} &lt; {turns}}}")
+        begin, merge, count, again, out = (self.id(kind) for kind in ("begin", "merge", "count", "again", "out"))
+        id, name = self.id("loop"), self.id("n")
+        inside = (
+            f'<bpmn:extensionElements><camunda:inputOutput><camunda:inputParameter name="{name}">${{0}}'
+            f'</camunda:inputParameter></camunda:inputOutput></bpmn:extensionElements><bpmn:startEvent id="{begin}"/>'
+            # the body may begin with a gateway, which must not take the way back for one that it joins
+            f'<bpmn:exclusiveGateway id="{merge}"/>{body.xml}<bpmn:serviceTask id="{count}" '
+            f"camunda:expression=\"${{execution.setVariable('{name}', {name} + 1)}}\"/>"
+            f'<bpmn:exclusiveGateway id="{again}" default="{again}-out"/><bpmn:endEvent id="{out}"/>'
+            + flow(begin, merge) + flow(merge, body.first) + flow(body.last, count) + flow(count, again)
+            + flow(again, merge, f"${{{name} &lt; {turns}}}") + flow(again, out, flow_id=f"{again}-out")
         )  # fmt: skip
-        out = self.id("out")
-        xml += f'<bpmn:task id="{out}"/>' + flow(again, out, flow_id=f"{again}-out")
-        completes = Counter({one: times * turns for one, times in body.completes.items()})
-        return Block(xml, begin, out, completes + Counter({begin: 1, merge: turns, count: turns, again: turns, out: 1}))
+        block = self.one("subProcess", id, inside=inside)
+        block.completes += Counter({one: times * turns for one, times in body.completes.items()})
+        block.completes += Counter({begin: 1, merge: turns, count: turns, again: turns, out: 1})
+        return block
 
     def _wrapped(self, depth: int) -> tuple[str, Counter[str]]:
         start, end, body = self.id("start"), self.id("end"), self.block(depth)
