@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
 
 from mlc_service.engine import (
     ExecutionFailed,
@@ -18,6 +21,7 @@ from mlc_service.engine import (
 from mlc_service.engine import effects as fx
 from tests.unit.engine.driver import KNOWN_DELEGATES, START, Driver, flow
 from tests.unit.engine.shapes import ERROR, ESCALATION, MESSAGE, SIGNAL, many, node, process, timer, user
+from tests.unit.engine.test_random_processes import MOST_MOVES, Process, checked, moves, processes
 from tests.unit.engine.test_state import EVERYTHING
 
 HOUR = timer("PT1H")
@@ -241,6 +245,23 @@ def test_an_instance_that_is_migrated_to_the_same_process_is_as_it_was() -> None
     before = (run.state, run.tasks.copy(), run.jobs.copy(), run.subscriptions.copy(), run.running.copy(), run.tree)
     run.migrate(EVERYTHING)
     assert (run.state, run.tasks, run.jobs, run.subscriptions, run.running, run.tree) == before
+
+
+@checked
+@given(processes())
+def test_an_instance_that_is_migrated_after_every_step_comes_to_the_same_end(process: Process) -> None:
+    run = Driver(process.source, calls=process.called)
+    for move in range(MOST_MOVES):
+        possible = moves(run)
+        if not possible:
+            break
+        possible[process.order[move % len(process.order)] % len(possible) if process.order else 0]()
+        if not run.is_ended:
+            # what throws a compensation cannot be migrated until all is undone
+            with suppress(NotMigratable):
+                run.migrate(process.source)
+    assert run.is_ended
+    assert Counter(run.done) == process.completes
 
 
 def test_everything_that_has_no_instruction_is_named_at_once() -> None:
