@@ -55,6 +55,19 @@ def clock() -> SettableClock:
     return SettableClock(datetime(2026, 3, 2, 9, 30, tzinfo=UTC))
 
 
+# --- what lies beside the repository -----------------------------------------------------------------------------
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of shared data beside the repository; the test is skipped where it is not."""
+    if not SHARED.is_dir():
+        pytest.skip(f"shared data is not here: {SHARED}")
+    return SHARED
+
+
 # --- databases --------------------------------------------------------------------------------------------------
 
 

@@ -16,4 +16,6 @@ def test_every_replay_case_passes(executor: str, shared: Path, groovy_folder: Pa
         pytest.skip(f"the replay cases are not here: {kit}")
     report = conformance.play(kit, executor, groovy_folder)
     assert report.failures == []
-    assert (report.passed, report.skipped) == (report.cases, 0)
+    # one case counts what waits for a job executor that must not be running
+    assert report.skipped == (1 if executor == "on" else 0)
+    assert report.passed + report.skipped == report.cases

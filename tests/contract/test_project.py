@@ -44,7 +44,8 @@ def test_a_lock_names_no_host(lock: str) -> None:
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_pin_of_a_lock_has_a_hash(lock: str) -> None:
     entries = re.split(r"^(?=[a-z0-9-]+==)", text(lock), flags=re.MULTILINE)[1:]
-    assert len(entries) == len(pins(lock))
+    # a package may be pinned once for each of several versions of Python
+    assert len(entries) == len(_PIN.findall(text(lock)))
     assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
 
 

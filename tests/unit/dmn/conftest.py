@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from pathlib import Path
 
 import pytest
 
 DMN_13 = "https://www.omg.org/spec/DMN/20191111/MODEL/"
-SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 
 
 def file_of(*decisions: str, namespace: str = DMN_13) -> bytes:
@@ -55,11 +53,3 @@ def table() -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def dmn_file() -> Callable[..., bytes]:
     return file_of
-
-
-@pytest.fixture
-def shared() -> Path:
-    """The folder of shared data beside the repository; the test is skipped where it is not."""
-    if not SHARED.is_dir():
-        pytest.skip(f"shared data is not here: {SHARED}")
-    return SHARED
