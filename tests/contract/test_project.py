@@ -147,3 +147,16 @@ def test_a_shipped_diagram_is_drawn_completely(diagram: Path) -> None:
     elements = {str(one.get("id")) for one in root.iter("*") if str(one.tag).endswith(kinds)}
     assert elements
     assert elements - drawn == set()
+
+
+def test_the_table_of_elements_is_there_and_every_entry_has_a_test_behind_it() -> None:
+    rows = [line for line in text("processes/README.md").splitlines() if re.match(r"\| [a-zA-Z]", line)]
+    kinds = (
+        "start event, conditional",
+        "call activity",
+        "multi-instance, sequential",
+        "inclusive gateway",
+        "transaction",
+    )
+    assert [kind for kind in kinds if not any(row.startswith(f"| {kind} |") for row in rows)] == []
+    assert [row for row in rows if row.endswith("| – | – |")] == []
