@@ -481,6 +481,17 @@ def test_a_cancelled_transaction_is_undone_and_then_left_by_its_cancel_boundary_
     assert sorted(run.canceled) == ["ce", "k", "tx"]
 
 
+def test_nothing_else_is_waited_for_in_a_transaction_that_is_cancelled_nor_at_its_border() -> None:
+    run = Driver(process(
+        start(),
+        node("transaction", "tx", start("i"), undoable("a"), end("ce", CANCEL), flows("i", "a", "ce"), handler("h", message(1), task("v"), interrupting=False)),
+        boundary("bm", "tx", message(2)), boundary("bc", "tx", CANCEL), task("u"), flows("s", "tx"), flow("bc", "u"), flow("bm", "u")
+    ))  # fmt: skip
+    assert run.waits == ["message bm", "message h_s"]
+    run.complete("a")
+    assert (run.active, run.waits) == (["ce", "ha"], [])
+
+
 def test_a_cancelled_transaction_with_nothing_to_undo_is_left_at_once() -> None:
     run = Driver(process(
         start(), node("transaction", "tx", start("i"), end("ce", CANCEL), flows("i", "ce")), boundary("bc", "tx", CANCEL), task("u"), flows("s", "tx"), flows("bc", "u")
@@ -537,6 +548,19 @@ def test_a_transaction_that_runs_several_times_is_cancelled_as_a_whole() -> None
     run.complete("a")
     run.complete("ha")
     assert run.tree == "u"
+
+
+def test_a_transaction_among_several_that_has_completed_is_not_undone_by_the_cancellation_of_another() -> None:
+    run = Driver(process(
+        start(),
+        node("transaction", "tx", several("2"), start("i"), undoable("a"), node("exclusiveGateway", "x", default="x-ok"), end("ok"), end("ce", CANCEL),
+             flows("i", "a", "x", "ok"), flow("x", "ce", "${bad}")),
+        boundary("bc", "tx", CANCEL), task("u"), flows("s", "tx"), flows("bc", "u")
+    ))  # fmt: skip
+    run.complete("a", {"bad": False})
+    run.complete("a", {"bad": True})
+    run.complete("ha")
+    assert (run.tree, _compensations(run), run.done.count("ha")) == ("u", [], 1)
 
 
 # -- beside other events ------------------------------------------------------------------------------------------------

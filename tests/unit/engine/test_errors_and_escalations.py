@@ -313,6 +313,87 @@ def test_an_error_of_a_gateways_listener_is_caught_by_its_scope() -> None:
     assert run.tree == "h(u)"
 
 
+def test_an_error_of_an_end_listener_does_not_call_the_end_listeners_again() -> None:
+    run = _throwing(throwing_listener("end"))
+    run.heard()
+    run.complete("t")
+    # its own word comes after the error, and is never said
+    assert run.heard() == "t:complete bt.start bt.end bt-by_bt by_bt.start by_bt:create"
+    assert run.canceled == ["t"]
+
+
+def test_an_error_of_an_end_listener_that_nobody_catches_ends_its_token() -> None:
+    run = Driver(process(
+        start(), fork(), task("t", extensions(throwing_listener("end"))), task("n"), task("v"), flows("s", "f", "t", "n"), flow("f", "v")
+    ))  # fmt: skip
+    run.complete("t")
+    assert (run.tree, run.canceled) == ("v", [])
+    assert "t" in run.done
+
+
+def test_an_error_of_a_sub_processs_end_listener_is_caught_at_its_own_border() -> None:
+    run = Driver(process(
+        start(), sub("q", extensions(throwing_listener("end")), start("i"), task("t"), flows("i", "t")), task("n"), _catching("b", 1), flows("s", "q", "n")
+    ))  # fmt: skip
+    run.complete("t")
+    assert run.tree == "by_b"
+
+
+@pytest.mark.parametrize("extension", [throwing_listener("end"), throwing_listener("delete", kind="taskListener")])
+def test_an_error_of_a_listener_of_what_is_cancelled_is_caught_by_nobody(extension: str) -> None:
+    run = Driver(process(
+        start(), task("t", extensions(extension)), boundary("m", "t", message()), task("u"), _catching("b", None, "t"), flows("s", "t"), flow("m", "u"),
+        handler("h", error(None), task("v"))
+    ))  # fmt: skip
+    with pytest.raises(ExecutionFailed):
+        run.receive("M1")
+    assert run.tree == "t"
+
+
+def test_a_script_and_its_end_listener_cannot_both_throw() -> None:
+    with pytest.raises(ExecutionFailed):
+        Driver(process(
+            start(), throws("t", "E1", extensions(throwing_listener("end"))), _catching("b", 1, "t"), flows("s", "t")
+        ))  # fmt: skip
+
+
+@pytest.mark.parametrize("event", ["start", "end"])
+def test_an_error_of_a_listener_of_a_start_or_end_event_is_caught_by_its_scope(event: str) -> None:
+    throwing = extensions(throwing_listener(event))
+    run = Driver(process(start("s", throwing), task("t"), flows("s", "t"), handler("h", error(None), task("u"))))
+    assert (run.tree, run.canceled) == ("h(u)", ["s"])
+    run = Driver(process(start(), end("e", throwing), flows("s", "e"), handler("h", error(None), task("u"))))
+    assert (run.tree, run.canceled) == ("h(u)", ["e"])
+
+
+def test_an_error_of_a_boundary_events_listener_is_caught_by_the_scope_and_not_at_the_host() -> None:
+    run = Driver(process(
+        start(), task("t"), boundary("m", "t", message(), extensions(throwing_listener("start"))), task("u"), _catching("b", None, "t"), flows("s", "t"),
+        flow("m", "u"), handler("h", error(None), task("v"))
+    ))  # fmt: skip
+    run.receive("M1")
+    assert (run.tree, run.canceled) == ("h(v)", ["t", "m"])
+
+
+def test_an_error_of_a_create_listener_that_nobody_catches_ends_the_task() -> None:
+    throwing = task("t", extensions(throwing_listener("create", kind="taskListener")))
+    run = Driver(process(start(), fork(), throwing, task("n"), task("v"), flows("s", "f", "t", "n"), flow("f", "v")))
+    assert (run.tree, [one.activity_id for one in run.tasks.values()], run.canceled) == ("v", ["v"], [])
+
+
+@pytest.mark.parametrize("event", ["start", "end"])
+def test_an_error_of_a_listener_of_a_called_process_is_caught_by_nobody(event: str) -> None:
+    called = _called(extensions(throwing_listener(event)), start("i"), end("ie"), flows("i", "ie"))
+    with pytest.raises(ExecutionFailed):
+        Driver(process(start(), call("c", "q"), _catching("b", None, "c"), flows("s", "c")), calls=[called])
+
+
+def test_an_error_of_a_called_processs_start_event_is_caught_at_the_call() -> None:
+    called = _called(start("i", extensions(throwing_listener("start"))), end("ie"), flows("i", "ie"))
+    run = Driver(process(start(), call("c", "q"), _catching("b", 1, "c"), flows("s", "c")), calls=[called])
+    assert run.tree == "by_b"
+
+
 def test_a_failure_that_is_no_bpmn_error_is_caught_by_nobody() -> None:
     broken = node("serviceTask", "t", camunda_expression="${nowhere}")
     with pytest.raises(ExecutionFailed):

@@ -281,6 +281,26 @@ def test_an_interrupting_event_sub_process_does_not_end_the_process() -> None:
     assert _said_after(run, "complete", "u") == "u:complete u.end u-he he.start he.end h.end p.end"
 
 
+def test_a_task_that_is_alone_in_its_scope_is_told_first_that_an_event_sub_process_interrupts_it() -> None:
+    run = Driver(heard(process(start(), task("t"), flows("s", "t"), handler("h", message(), task("u")))))
+    assert _said_after(run, "receive", "M1") == "t:delete t.end h.start h_s.start h_s.end h_s-u u.start u:create"
+    run = Driver(heard(process(
+        start(), sub("q", start("i"), task("t"), flows("i", "t"), handler("h", error(), task("u"))), flows("s", "q")
+    )))  # fmt: skip
+    assert (
+        _said_after(run, "task_error", "t", "E1") == "t:delete t.end h.start h_s.start h_s.end h_s-u u.start u:create"
+    )
+
+
+def test_a_task_with_company_is_told_last() -> None:
+    run = Driver(heard(process(
+        start(), fork(), task("t"), task("v"), flows("s", "f", "t"), flow("f", "v"), handler("h", message(), task("u"))
+    )))  # fmt: skip
+    assert _said_after(run, "receive", "M1") == (
+        "t.end t:delete v.end v:delete h.start h_s.start h_s.end h_s-u u.start u:create"
+    )
+
+
 def test_a_deleted_instance_tells_its_task_first() -> None:
     run = Driver(STRAIGHT)
     assert _said_after(run, "cancel") == "t:delete t.end t.out p.end"

@@ -177,6 +177,20 @@ def test_the_outputs_of_what_is_terminated_are_kept() -> None:
     assert run.variables == {"out": 2}
 
 
+def test_a_terminate_end_event_that_waits_for_its_job_has_ended_the_others_already() -> None:
+    later = node("endEvent", "te", TERMINATE, camunda_asyncBefore="true")
+    run = Driver(heard(process(
+        start(), fork(), task("z"), task("t"), later, flows("s", "f", "z"), flows("f", "t", "te"), handler("h", message(), task("u"))
+    )))  # fmt: skip
+    run.heard()
+    run.complete("t")
+    assert run.heard() == "t:complete t.end t-te z.end z:delete"
+    assert (run.tree, run.waits) == ("~te", ["async te"])
+    run.job("te")
+    assert run.heard() == "te.start te.end p.end"
+    assert run.is_ended
+
+
 def test_the_first_of_two_branches_that_terminate_wins() -> None:
     run = Driver(heard(process(
         start(), fork(), TE, sets("w", x="1"), end(), flows("s", "f", "te"), flows("f", "w", "e")
