@@ -433,8 +433,8 @@ class Instance(BpmnWorkflow):
             return True
         write_all(token, thrown.variables)
         self.cancel_children(token)
-        if token.is_started:
-            self._tell_canceled(token, task_first=False)
+        if token.is_started and not self._leaves(token):
+            return False
         self.end_waits(token)
         self.end_activity(token, canceled=False)
         body = token.task_spec.body
@@ -443,3 +443,13 @@ class Instance(BpmnWorkflow):
         else:
             body.inner_done(token)
         return False
+
+    def _leaves(self, token: Token) -> bool:
+        """Listeners know that the token ends; False if one of them throws in its turn, and that is caught."""
+        try:
+            token.task_spec.call_end_listeners(token)
+        except BpmnErrorThrown as thrown:
+            if throwing.throw_error(token, thrown):
+                return False
+        self._tell_canceled(token, task_first=False)
+        return True

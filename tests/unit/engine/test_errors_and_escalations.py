@@ -350,6 +350,15 @@ def test_an_error_of_a_listener_of_what_is_cancelled_is_caught_by_nobody(extensi
     assert run.tree == "t"
 
 
+@pytest.mark.parametrize(("code", "expected"), [("E1", "by_b"), ("E2", "")])
+def test_an_end_listener_may_throw_when_nobody_has_caught_what_ended_its_activity(code: str, expected: str) -> None:
+    run = Driver(process(
+        start(), task("t", extensions(throwing_listener("end", code))), task("n"), _catching("b", 1, "t"), flows("s", "t", "n")
+    ))  # fmt: skip
+    run.task_error("t", "E3")
+    assert run.tree == expected
+
+
 def test_a_script_and_its_end_listener_cannot_both_throw() -> None:
     with pytest.raises(ExecutionFailed):
         Driver(process(
