@@ -91,7 +91,7 @@ class ThreadRunner:
         self._workers = [self._thread(self._work, f"job-worker-{number}") for number in range(threads)]
         self._dispatcher = self._thread(self._dispatch, "job-dispatcher")
         self._caretaker = self._thread(self._look_after_leases, "job-caretaker")
-        bench.units.on_new_jobs(self._wake.set)
+        bench.units.on_new_jobs(lambda _due: self._wake.set())
 
     @staticmethod
     def _thread(target: Callable[[], None], name: str) -> Thread:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 from mlc_service.clock import Clock
 from mlc_service.process.messages import emit_message
 from mlc_service.process.signals import emit_signal
-from mlc_service.store.rows import JobRow
+from mlc_service.store.ids import new_id
+from mlc_service.store.rows import new_job
 from mlc_service.store.units import UnitOfWork
 
 
@@ -28,29 +28,5 @@ class Outbox:
 
     def schedule(self, unit: UnitOfWork, kind: str, payload: Mapping[str, Any]) -> None:
         now = self._clock.now()
-        job = JobRow(
-            id=str(uuid4()),
-            instance_id=None,
-            number=None,
-            definition_id=None,
-            definition_key=None,
-            activity_id=None,
-            activity=None,
-            kind=kind,
-            payload=dict(payload),
-            priority=0,
-            exclusive=False,
-            suspended=False,
-            state="ready",
-            due=now,
-            attempt=0,
-            worker=None,
-            lease_until=None,
-            retries=self._retries,
-            retry_cycle=None,
-            expiries=0,
-            exception_message=None,
-            stacktrace=None,
-            created=now,
-        )
+        job = new_job(new_id(now), kind, now, payload=dict(payload), retries=self._retries)
         unit.jobs.insert([job])

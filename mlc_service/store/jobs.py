@@ -13,10 +13,11 @@ if somebody claimed it since, LeaseLost ends the transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
@@ -65,8 +66,19 @@ class JobFilter:
 
 
 EVERY = JobFilter()
+
+
+class DueJob(NamedTuple):
+    """Enough of a job that is due to tell a worker of it."""
+
+    id: str
+    queue: str
+    priority: int
+
+
 _READY = jobs.c.state == "ready"
 _RUNNING = jobs.c.state == "running"
+_FREE: dict[str, Any] = {"state": "ready", "worker": None, "lease_until": None, "announced": None}
 
 # built once: putting a statement together takes longer than running it
 _FINISH = delete(jobs).where(jobs.c.id == bindparam("of"), jobs.c.attempt == bindparam("claimed"), _RUNNING)
@@ -80,7 +92,8 @@ _TO_RUNNING = (
 )
 
 
-def _claim() -> ReturningUpdate[Any]:
+@cache
+def _claim(of_queue: bool, of_ids: bool) -> ReturningUpdate[Any]:
     """Due jobs become running, passing over rows that somebody else is just claiming."""
     other = jobs.alias("other")
     is_open = and_(other.c.state == "ready", other.c.suspended.is_(False), other.c.due <= bindparam("now"))
@@ -99,31 +112,42 @@ def _claim() -> ReturningUpdate[Any]:
         select(jobs.c.id)
         .where(_READY, jobs.c.suspended.is_(False), jobs.c.due <= bindparam("now"))
         .where(or_(~jobs.c.exclusive, jobs.c.instance_id.is_(None), ~comes_first))
-        .order_by(jobs.c.priority.desc(), jobs.c.due, jobs.c.id)
+    )
+    if of_queue:
+        candidates = candidates.where(jobs.c.queue == bindparam("of_queue"))
+    if of_ids:
+        candidates = candidates.where(jobs.c.id.in_(bindparam("ids", expanding=True)))
+    chosen = (
+        candidates.order_by(jobs.c.priority.desc(), jobs.c.due, jobs.c.id)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
         # a CTE, because PostgreSQL may run a subquery with LIMIT more than once and so claim more than that
         .cte("candidates")
     )
-    return _TO_RUNNING.where(jobs.c.id.in_(select(candidates.c.id)))
-
-
-_CLAIM = _claim()
+    return _TO_RUNNING.where(jobs.c.id.in_(select(chosen.c.id)))
 
 
 class Jobs:
-    """Jobs, most urgent first. `announce` is called when there is new work, to be passed on after the commit."""
+    """Jobs, most urgent first.
 
-    def __init__(self, connection: Connection, announce: Callable[[], None]) -> None:
+    `announce` is called when there is new work, to be passed on after the commit, with the jobs that are due at once.
+    What becomes due otherwise is found by whoever looks for it, see `take_unannounced`.
+    """
+
+    def __init__(self, connection: Connection, announce: Callable[[Iterable[DueJob]], None]) -> None:
         self._connection = connection
         self._announce = announce
 
     def insert(self, rows: Sequence[JobRow]) -> None:
         if not rows:
             return
-        self._connection.execute(insert(jobs), [row._asdict() for row in rows])
-        if any(row.state == "ready" for row in rows):
-            self._announce()
+        ready = [row for row in rows if row.state == "ready"]
+        due = [DueJob(row.id, row.queue, row.priority) for row in ready if row.due <= row.created]
+        told = {one.id for one in due}
+        marked = [row._replace(announced=row.created) if row.id in told else row for row in rows]
+        self._connection.execute(insert(jobs), [row._asdict() for row in marked])
+        if ready:
+            self._announce(due)
 
     def get(self, id: str) -> JobRow:
         """Raises NotFound."""
@@ -148,15 +172,28 @@ class Jobs:
 
     # --- what workers do --------------------------------------------------------------------------------------
 
-    def claim(self, worker: str, now: datetime, lease_until: datetime, limit: int) -> list[JobRow]:
+    def claim(
+        self,
+        worker: str,
+        now: datetime,
+        lease_until: datetime,
+        limit: int,
+        *,
+        queue: str | None = None,
+        ids: Sequence[str] | None = None,
+    ) -> list[JobRow]:
         """Up to `limit` due jobs are this worker's until `lease_until`, most urgent first.
 
-        Rows that somebody else is just claiming are passed over, not waited for. Of an instance's exclusive jobs
-        only the first is given out, and only while none of them runs.
+        Only those of a queue or among some ids, if that is said. Rows that somebody else is just claiming are passed
+        over, not waited for. Of an instance's exclusive jobs only the first is given out, and only while none of them
+        runs.
         """
-        rows = self._connection.execute(
-            _CLAIM, {"now": now, "most": limit, "new_worker": worker, "new_lease": lease_until}
-        )
+        given: dict[str, Any] = {"now": now, "most": limit, "new_worker": worker, "new_lease": lease_until}
+        if queue is not None:
+            given["of_queue"] = queue
+        if ids is not None:
+            given["ids"] = list(ids)
+        rows = self._connection.execute(_claim(queue is not None, ids is not None), given)
         claimed = [JobRow._make(row) for row in rows]
         return sorted(claimed, key=lambda job: (-job.priority, job.due, job.id))
 
@@ -202,10 +239,48 @@ class Jobs:
         """What is still held of these (id, attempt) is ready for anybody, as if it had not been claimed."""
         for id, attempt in sorted(held):
             self._connection.execute(
-                update(jobs).where(*_held(id, attempt)).values(state="ready", worker=None, lease_until=None)
+                update(jobs)
+                .where(*_held(id, attempt))
+                .values(state="ready", worker=None, lease_until=None, announced=None)
             )
         if held:
-            self._announce()
+            self._announce(())
+
+    def release_of(self, worker_prefix: str) -> int:
+        """What workers with such names hold is ready for anybody; answers how many jobs. The workers must be gone."""
+        back = self._connection.execute(
+            update(jobs).where(_RUNNING, jobs.c.worker.startswith(worker_prefix, autoescape=True)).values(**_FREE)
+        )
+        if back.rowcount:
+            self._announce(())
+        return back.rowcount
+
+    def hand_over(self, id: str, attempt: int, queue: str, due: datetime) -> None:
+        """The job is ready in that queue, due then, as if it had not been claimed. Raises LeaseLost."""
+        self._end_lease(id, attempt, state="ready", queue=queue, due=due)
+        self._announce(())
+
+    def take_unannounced(self, now: datetime, told_before: datetime, limit: int) -> list[DueJob]:
+        """Up to `limit` due jobs that nobody was told of since `told_before`, longest due first.
+
+        They count as told now: whoever takes them tells the workers. Others that ask at the same time get others.
+        """
+        untold = (
+            select(jobs.c.id)
+            .where(_READY, jobs.c.suspended.is_(False), jobs.c.due <= now)
+            .where(or_(jobs.c.announced.is_(None), jobs.c.announced < told_before))
+            .order_by(jobs.c.due)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("untold")
+        )
+        taken = self._connection.execute(
+            update(jobs)
+            .where(jobs.c.id.in_(select(untold.c.id)))
+            .values(announced=now)
+            .returning(jobs.c.id, jobs.c.queue, jobs.c.priority)
+        )
+        return [DueJob._make(row) for row in taken]
 
     def retry(self, id: str, attempt: int, due: datetime, message: str, stacktrace: str) -> None:
         """One try is used up and the job waits until `due`. Raises LeaseLost."""
@@ -213,7 +288,7 @@ class Jobs:
             id, attempt, state="ready", due=due, retries=jobs.c.retries - 1,
             exception_message=message, stacktrace=stacktrace,
         )  # fmt: skip
-        self._announce()
+        self._announce(())
 
     def fail(self, id: str, attempt: int, message: str, stacktrace: str) -> None:
         """No try is left; the job stays until a person sets retries. Raises LeaseLost."""
@@ -221,7 +296,7 @@ class Jobs:
 
     def _end_lease(self, id: str, attempt: int, **values: Any) -> None:
         moved = self._connection.execute(
-            update(jobs).where(*_held(id, attempt)).values(worker=None, lease_until=None, **values)
+            update(jobs).where(*_held(id, attempt)).values(worker=None, lease_until=None, announced=None, **values)
         )
         if not moved.rowcount:
             raise LeaseLost(id, attempt)
@@ -244,7 +319,7 @@ class Jobs:
         return self._expire(_RUNNING, most_expiries, message)
 
     def _expire(self, which: ColumnElement[bool], most_expiries: int, message: str) -> list[JobRow]:
-        ended = {"worker": None, "lease_until": None, "expiries": jobs.c.expiries + 1}
+        ended = {"worker": None, "lease_until": None, "announced": None, "expiries": jobs.c.expiries + 1}
         failed = self._connection.execute(
             update(jobs)
             .where(which, jobs.c.expiries + 1 >= most_expiries)
@@ -253,7 +328,7 @@ class Jobs:
         ).all()
         back = self._connection.execute(update(jobs).where(which).values(state="ready", **ended))
         if back.rowcount:
-            self._announce()
+            self._announce(())
         return [JobRow._make(row) for row in failed]
 
     # --- what commands and people do --------------------------------------------------------------------------
@@ -277,7 +352,7 @@ class Jobs:
             .where(jobs.c.instance_id.is_(None), jobs.c.definition_id == definition_id)
             .values(suspended=suspended)
         )
-        self._announce()
+        self._announce(())
 
     def set_retries(self, id: str, retries: int) -> None:
         """The job has that many tries. More than none makes a failed one ready, none makes a ready one failed.
@@ -288,22 +363,22 @@ class Jobs:
         moved = self._connection.execute(
             update(jobs)
             .where(jobs.c.id == id, jobs.c.state.in_(("ready", "failed")))
-            .values(state=state, retries=retries, expiries=0)
+            .values(state=state, retries=retries, expiries=0, announced=None)
         )
         if not moved.rowcount:
             raise IllegalMove("job", id, self.get(id).state, state)
-        self._announce()
+        self._announce(())
 
     def set_due(self, id: str, due: datetime) -> None:
         """Raises NotFound."""
-        if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(due=due)).rowcount:
+        if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(due=due, announced=None)).rowcount:
             raise NotFound("job", id)
-        self._announce()
+        self._announce(())
 
     def change(self, id: str, **fields: Any) -> None:
         """The job has these values in these columns, whoever holds it."""
-        self._connection.execute(update(jobs).where(jobs.c.id == id).values(**fields))
-        self._announce()
+        self._connection.execute(update(jobs).where(jobs.c.id == id).values(announced=None, **fields))
+        self._announce(())
 
     def set_priority(self, id: str, priority: int) -> None:
         """Raises NotFound."""
@@ -314,7 +389,7 @@ class Jobs:
         """Raises NotFound."""
         if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(suspended=suspended)).rowcount:
             raise NotFound("job", id)
-        self._announce()
+        self._announce(())
 
 
 def _held(id: str, attempt: int) -> tuple[ColumnElement[bool], ...]:

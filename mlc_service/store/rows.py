@@ -13,6 +13,9 @@ from mlc_service.engine.ids import derived_id
 # the kind of the job that takes a token on, before or after its activity
 CONTINUATION = "async"
 
+# the queue of jobs that any worker may take
+JOBS = "jobs"
+
 
 class DeploymentRow(NamedTuple):
     id: str
@@ -136,7 +139,10 @@ class CandidateRow(NamedTuple):
 
 
 class JobRow(NamedTuple):
-    """Work for later. `state` is ready, running (leased to `worker` until `lease_until`) or failed (an incident)."""
+    """Work for later. `state` is ready, running (leased to `worker` until `lease_until`) or failed (an incident).
+
+    `queue` says who may take it. `announced` is when the workers of that queue were last told that it is due.
+    """
 
     id: str
     instance_id: str | None
@@ -161,6 +167,8 @@ class JobRow(NamedTuple):
     exception_message: str | None
     stacktrace: str | None
     created: datetime
+    queue: str = JOBS
+    announced: datetime | None = None
 
     @property
     def execution_id(self) -> str | None:
@@ -168,6 +176,25 @@ class JobRow(NamedTuple):
         if self.instance_id is None:
             return None
         return self.id if self.kind == CONTINUATION else derived_id(self.instance_id, self.activity or 0)
+
+
+class ServiceProcessRow(NamedTuple):
+    """A process of the service: `role` is api, worker, scheduler or runtime; `seen` is its last sign of life.
+
+    Those that take jobs have a `queue` and a `concurrency`. `clock_ahead_seconds` is its machine's clock against the
+    database's.
+    """
+
+    id: str
+    role: str
+    host: str
+    pid: int
+    version: str
+    queue: str | None
+    concurrency: int | None
+    clock_ahead_seconds: float
+    started: datetime
+    seen: datetime
 
 
 def new_job(
@@ -187,6 +214,7 @@ def new_job(
     definition_key: str | None = None,
     activity_id: str | None = None,
     activity: int | None = None,
+    queue: str = JOBS,
 ) -> JobRow:
     """A job that nobody has claimed yet, due now unless said otherwise."""
     return JobRow(
@@ -213,6 +241,7 @@ def new_job(
         exception_message=None,
         stacktrace=None,
         created=now,
+        queue=queue,
     )
 
 

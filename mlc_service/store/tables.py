@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -207,6 +208,10 @@ jobs = Table(
     Column("exception_message", Text),
     Column("stacktrace", Text),
     Column("created", UtcDateTime, nullable=False),
+    # who may take it: `jobs` is for every worker, the others for one model runtime each
+    Column("queue", Text, nullable=False, server_default="jobs"),
+    # when workers were last told of it; NULL: since it became ready, never
+    Column("announced", UtcDateTime),
     CheckConstraint("state IN ('ready', 'running', 'failed')", name="state"),
     CheckConstraint("(state = 'running') = (lease_until IS NOT NULL)", name="lease"),
     # claiming takes the most urgent first, waiting asks for the next one due
@@ -223,6 +228,15 @@ jobs = Table(
         "lease_until",
         sqlite_where=text("state = 'running'"),
         postgresql_where=text("state = 'running'"),
+    ),
+    # what waits for runtimes is little, and must not be looked for among all that is due
+    Index(
+        "jobs_of_runtimes_idx",
+        "queue",
+        text("priority DESC"),
+        "due",
+        sqlite_where=text("queue <> 'jobs'"),
+        postgresql_where=text("queue <> 'jobs'"),
     ),
     Index(
         "jobs_one_exclusive_running_key",
@@ -429,6 +443,34 @@ settings = Table(
     Column("name", Text, primary_key=True),
     Column("value", Json, nullable=False),
     Column("updated", UtcDateTime, nullable=False),
+)
+
+service_processes = Table(
+    "service_processes",
+    metadata,
+    # the processes of the service itself, each of which says now and then that it lives
+    _id(),
+    Column("role", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    # what workers and runtimes take jobs from, and how many at a time
+    Column("queue", Text),
+    Column("concurrency", Integer),
+    # how far its machine's clock is ahead of the database's
+    Column("clock_ahead_seconds", Float, nullable=False),
+    Column("started", UtcDateTime, nullable=False),
+    Column("seen", UtcDateTime, nullable=False, index=True),
+    CheckConstraint("role IN ('api', 'worker', 'scheduler', 'runtime')", name="role"),
+)
+
+duties = Table(
+    "duties",
+    metadata,
+    # what one scheduler does for all, such as watching tickets
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("held_until", UtcDateTime, nullable=False),
 )
 
 # --- the life cycle's documents ---------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ Use cases are given a unit and never commit. Reads go to the repositories direct
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from threading import Lock, get_ident
 from typing import TypeVar
 
@@ -33,9 +34,10 @@ from mlc_service.store.external_tasks import ExternalTasks
 from mlc_service.store.history import History
 from mlc_service.store.incidents import Incidents
 from mlc_service.store.instances import Instances
-from mlc_service.store.jobs import Jobs
+from mlc_service.store.jobs import DueJob, Jobs
 from mlc_service.store.openings import TicketOpenings
 from mlc_service.store.people import Settings, Users
+from mlc_service.store.service_processes import Duties, ServiceProcesses
 from mlc_service.store.subscriptions import Subscriptions
 from mlc_service.store.tasks import Tasks
 
@@ -51,7 +53,7 @@ class UnitOfWork:
     def __init__(
         self,
         connection: Connection,
-        announce_jobs: Callable[[], None],
+        announce_jobs: Callable[[Sequence[DueJob]], None],
         announce_external_tasks: Callable[[frozenset[str]], None],
     ) -> None:
         self._connection = connection
@@ -59,6 +61,7 @@ class UnitOfWork:
         self._announce_jobs = announce_jobs
         self._announce_external_tasks = announce_external_tasks
         self._topics: set[str] = set()
+        self._due_jobs: list[DueJob] | None = None
         self.deployments = Deployments(connection)
         self.definitions = Definitions(connection)
         self.decisions = DecisionDefinitions(connection)
@@ -76,6 +79,8 @@ class UnitOfWork:
         self.blobs = Blobs(connection)
         self.board_tickets = BoardTickets(connection)
         self.ticket_openings = TicketOpenings(connection)
+        self.service_processes = ServiceProcesses(connection)
+        self.duties = Duties(connection)
 
     def documents(self, kind: str) -> Documents:
         """The life cycle's documents of one kind (any word will do; each has its own)."""
@@ -91,9 +96,12 @@ class UnitOfWork:
             # 7217: any number of our own; SQLite writers queue for the one write lock anyway
             self._connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7217)")
 
-    def _new_jobs(self) -> None:
-        if self._announce_jobs not in self._after_commit:
-            self._after_commit.append(self._announce_jobs)
+    def _new_jobs(self, due: Iterable[DueJob]) -> None:
+        if self._due_jobs is None:
+            # told once, of all that are due when the transaction is committed
+            self._due_jobs = []
+            self._after_commit.append(lambda: self._announce_jobs(self._due_jobs or ()))
+        self._due_jobs += due
 
     def _new_external_tasks(self, topics: Iterable[str]) -> None:
         if not self._topics:
@@ -135,7 +143,7 @@ class Units:
         self._database = open_database(database_url, pool_size)
         self._reader = self._database.execution_options(mlc_reads_only=True)
         self._writers = _OneAtATime() if self._database.dialect.name == "sqlite" else nullcontext()
-        self._job_listeners: list[Callable[[], None]] = []
+        self._job_listeners: list[Callable[[Sequence[DueJob]], None]] = []
         self._external_task_listeners: list[Callable[[frozenset[str]], None]] = []
 
     @contextmanager
@@ -179,8 +187,11 @@ class Units:
         with self.begin_read() as unit:
             return work(unit)
 
-    def on_new_jobs(self, listener: Callable[[], None]) -> None:
-        """`listener` is called, by the committing thread, whenever a commit may have made a job due sooner."""
+    def on_new_jobs(self, listener: Callable[[Sequence[DueJob]], None]) -> None:
+        """`listener` is called, by the committing thread, whenever a commit may have made a job due sooner.
+
+        It is given the new jobs that are due at once and are marked as announced; there may be others.
+        """
         self._job_listeners.append(listener)
 
     def on_new_external_tasks(self, listener: Callable[[frozenset[str]], None]) -> None:
@@ -191,13 +202,21 @@ class Units:
         """Whether the database is empty, outdated, up to date, or newer than this service."""
         return schema.state_of(self._database)
 
+    def database_time(self) -> datetime:
+        """What the database's clock says; a SQLite file has none but this machine's."""
+        if self._database.dialect.name != "postgresql":
+            return datetime.now(UTC)
+        with self._reader.connect() as connection:
+            now: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+            return now.astimezone(UTC)
+
     def close(self) -> None:
         """All connections are closed."""
         self._database.dispose()
 
-    def _announce_jobs(self) -> None:
+    def _announce_jobs(self, due: Sequence[DueJob]) -> None:
         for listener in self._job_listeners:
-            listener()
+            listener(due)
 
     def _announce_external_tasks(self, topics: frozenset[str]) -> None:
         for listener in self._external_task_listeners:

@@ -292,9 +292,56 @@ def test_the_next_due_job_is_known(units: Units) -> None:
     assert units.read(lambda unit: unit.jobs.next_due()) == LATER
 
 
+def test_listeners_are_given_the_new_jobs_that_are_due_at_once(units: Units) -> None:
+    heard: list[str] = []
+    units.on_new_jobs(lambda due: heard.extend(one.id for one in due))
+    now, later = job(), job(due=LATER)
+    added(units, now, later)
+    assert heard == [now.id]
+    # and nobody needs to be told of it again for a while
+    found = units.run(lambda unit: unit.jobs.take_unannounced(NOW, NOW - timedelta(seconds=5), 10))
+    assert found == []
+    soon = NOW + timedelta(minutes=2)
+    found = units.run(lambda unit: unit.jobs.take_unannounced(soon, soon - timedelta(seconds=5), 10))
+    assert [one.id for one in found] == [now.id, later.id]
+    assert units.run(lambda unit: unit.jobs.take_unannounced(soon, soon - timedelta(seconds=5), 10)) == []
+
+
+def test_only_the_jobs_of_a_queue_or_among_some_are_claimed(units: Units) -> None:
+    general, other, of_runtime = job(), job(), job(queue="runtime.x")
+    added(units, general, other, of_runtime)
+    until = NOW + seconds(30)
+
+    def claim(**which: Any) -> list[str]:
+        return [one.id for one in units.run(lambda unit: unit.jobs.claim("ann", NOW, until, 10, **which))]
+
+    assert claim(queue="jobs", ids=[other.id, of_runtime.id]) == [other.id]
+    assert claim(queue="runtime.x") == [of_runtime.id]
+    assert claim() == [general.id]
+
+
+def test_what_a_group_of_workers_held_is_free_again(units: Units) -> None:
+    added(units, job(), job(), job())
+    until = NOW + timedelta(seconds=30)
+    for worker in ("host-1_/a", "host-1_/b", "host-12/a"):
+        units.run(lambda unit, worker=worker: unit.jobs.claim(worker, NOW, until, 1))
+    assert units.run(lambda unit: unit.jobs.release_of("host-1_/")) == 2
+    assert [one.worker for one in units.read(lambda unit: unit.jobs.find(JobFilter(state="running")))] == ["host-12/a"]
+
+
+def test_a_job_that_is_handed_over_waits_in_the_other_queue(units: Units) -> None:
+    added(units, job())
+    (held,) = units.run(lambda unit: unit.jobs.claim("ann", NOW, NOW + timedelta(seconds=30), 1))
+    units.run(lambda unit: unit.jobs.hand_over(held.id, held.attempt, "runtime.x", NOW))
+    found = units.read(lambda unit: unit.jobs.get(held.id))
+    assert (found.state, found.queue, found.worker, found.retries) == ("ready", "runtime.x", None, held.retries)
+    with pytest.raises(LeaseLost):
+        units.run(lambda unit: unit.jobs.hand_over(held.id, held.attempt, "runtime.y", NOW))
+
+
 def test_listeners_hear_of_new_jobs_after_the_commit_only(units: Units) -> None:
     heard: list[int] = []
-    units.on_new_jobs(lambda: heard.append(units.read(lambda unit: unit.jobs.count())))
+    units.on_new_jobs(lambda _due: heard.append(units.read(lambda unit: unit.jobs.count())))
     added(units, job(), job())
     assert heard == [2]
 
