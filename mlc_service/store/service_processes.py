@@ -71,7 +71,7 @@ class Duties:
             set_=values,
             where=(duties.c.held_until < now) | (duties.c.holder == holder),
         )
-        return bool(self._connection.execute(taken).rowcount)
+        return self._connection.execute(taken.returning(duties.c.name)).first() is not None
 
     def leave(self, holder: str) -> None:
         """Whatever the holder has is free for others."""

@@ -203,12 +203,12 @@ class Units:
         return schema.state_of(self._database)
 
     def database_time(self) -> datetime:
-        """What the database's clock says; a SQLite file has none but this machine's."""
-        if self._database.dialect.name != "postgresql":
-            return datetime.now(UTC)
+        """What the database's clock says; that of a SQLite file is this machine's."""
+        is_sqlite = self._database.dialect.name == "sqlite"
+        asked = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')" if is_sqlite else "SELECT clock_timestamp()"
         with self._reader.connect() as connection:
-            now: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
-            return now.astimezone(UTC)
+            now = connection.exec_driver_sql(asked).scalar_one()
+        return (datetime.fromisoformat(now) if isinstance(now, str) else now).astimezone(UTC)
 
     def close(self) -> None:
         """All connections are closed."""
