@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
 
 from mlc_service import __version__
+
+if TYPE_CHECKING:
+    from mlc_service.settings import Settings
 
 cli = typer.Typer(
     name="mlc",
@@ -54,13 +59,89 @@ def up(
         _out.print(f"MLC Service {__version__} on [bold]{settings.address()}[/]", soft_wrap=True)
         _out.print(f"Camunda Modeler and clients: {settings.address()}/mlc-service/rest", soft_wrap=True)
         if first is not None:
-            _out.print(f"log in as [bold]{first.user_id}[/] with password [bold]{first.password}[/]")
-            _out.print("(shown this once; kept as a hash only)")
+            _say_login(first.user_id, first.password)
         elif no_auth:
             _out.print("no log-in is needed (--no-auth)")
         server.serve(service.app, listener)
     finally:
         service.stop()
+
+
+@cli.command()
+def api(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (MLC_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, 0 takes a free one (MLC_PORT).")] = None,
+    data: Data = None,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="No log-in; on loopback addresses only.")] = False,
+) -> None:
+    """The API, one process of many. Needs MLC_DATABASE_URL and MLC_REDIS_URL, as do worker, scheduler and runtime."""
+    from mlc_service import server
+    from mlc_service.app.production import Api
+
+    settings = _production_settings(host=host, port=port, data=data, authentication=not no_auth)
+    with _said_clearly():
+        listener = server.listen(settings.host, settings.port)
+        settings = replace(settings, port=server.port_of(listener))
+        process = Api(settings)
+    password = process.start()
+    try:
+        _out.print(f"MLC Service {__version__} on [bold]{settings.address()}[/]", soft_wrap=True)
+        if password is not None:
+            _say_login("admin", password)
+        server.serve(process.app, listener)
+    finally:
+        process.stop()
+
+
+Concurrency = Annotated[
+    int | None, typer.Option(min=1, help="Processes, each with one job at a time (MLC_CONCURRENCY; as many as CPUs).")
+]
+
+
+@cli.command()
+def worker(data: Data = None, concurrency: Concurrency = None) -> None:
+    """Runs due jobs: a Celery worker. Any number, on any number of machines."""
+    from mlc_service.app.production import work
+
+    settings = _production_settings(data=data, concurrency=concurrency)
+    with _said_clearly():
+        work(settings)
+
+
+@cli.command()
+def scheduler(data: Data = None) -> None:
+    """Makes timers fire and looks after what was lost. At least one; of several each takes a part."""
+    from mlc_service.app.production import schedule
+
+    settings = _production_settings(data=data)
+    with _said_clearly():
+        schedule(settings)
+
+
+@cli.command()
+def runtime(
+    name: Annotated[str, typer.Option(help="Name of the runtime; processes of one name share its queue.")],
+    tag: Annotated[list[str] | None, typer.Option(help="Tag that models are matched by; repeat for more.")] = None,
+    environment: Annotated[str | None, typer.Option(help="environmentName of the runtime.")] = None,
+    in_production: Annotated[bool, typer.Option("--in-production", help="Marks it as a production runtime.")] = False,
+    data: Data = None,
+    concurrency: Concurrency = None,
+) -> None:
+    """Runs model jobs: a Celery worker on the queue of one runtime, which it registers."""
+    from mlc_service.app.production import serve_runtime
+    from mlc_service.lifecycle.errors import InvalidDocument
+
+    settings = _production_settings(data=data, concurrency=concurrency)
+    said: dict[str, object] = {"name": name, "inProduction": in_production}
+    if tag:
+        said["tags"] = tag
+    if environment:
+        said["environmentName"] = environment
+    with _said_clearly():
+        try:
+            serve_runtime(settings, said)
+        except InvalidDocument as problem:
+            _stop(str(problem))
 
 
 @cli.command()
@@ -138,6 +219,38 @@ def groovy_install(data: Data = None) -> None:
 def version() -> None:
     """Prints the version."""
     _out.print(__version__, highlight=False)
+
+
+def _production_settings(**given: Any) -> Settings:
+    """The settings of a process of many; ends the program if they cannot work."""
+    from mlc_service import logs
+    from mlc_service.settings import InvalidSettings, settings_from
+
+    logs.configure()
+    try:
+        settings = settings_from(**given)
+        settings.must_be_shared()
+    except InvalidSettings as problem:
+        _stop(str(problem))
+    return settings
+
+
+@contextmanager
+def _said_clearly() -> Iterator[None]:
+    """What can be wrong around the service when it starts ends the program with one line."""
+    from mlc_service.app import OutdatedSchema
+    from mlc_service.server import AddressInUse
+    from mlc_service.store.errors import DatabaseUnavailable
+
+    try:
+        yield
+    except (OutdatedSchema, AddressInUse, DatabaseUnavailable) as problem:
+        _stop(str(problem))
+
+
+def _say_login(user_id: str, password: str) -> None:
+    _out.print(f"log in as [bold]{user_id}[/] with password [bold]{password}[/]")
+    _out.print("(shown this once; kept as a hash only)")
 
 
 def _stop(message: str) -> NoReturn:

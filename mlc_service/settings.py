@@ -52,6 +52,13 @@ class Settings:
     ticket_system: TicketSystem = "board"
     ticket_poll_seconds: float = 1.0
     jira: JiraSettings | None = field(default=None)
+    redis_url: str | None = None
+    concurrency: int = 1
+    resend_seconds: float = 5.0
+    stop_seconds: float = 20.0
+    signal_at_once: int = 100
+    runtime_patience_seconds: float = 600.0
+    admin_password: str | None = None
 
     def __post_init__(self) -> None:
         if not self.authentication and not is_loopback(self.host):
@@ -60,6 +67,17 @@ class Settings:
             )
         if self.ticket_system == "jira" and self.jira is None:
             raise InvalidSettings("MLC_TICKETS=jira needs MLC_JIRA_URL, MLC_JIRA_PROJECT and a login")
+
+    def must_be_shared(self) -> str:
+        """The Redis URL of a service spread over several processes. Raises InvalidSettings where it cannot be one."""
+        if self.is_embedded:
+            raise InvalidSettings(
+                "several processes need PostgreSQL: set MLC_DATABASE_URL (or MLC_DATABASE_URL_FILE) to "
+                "postgresql://user@host/database, or use `mlc up` for everything in one process"
+            )
+        if self.redis_url is None:
+            raise InvalidSettings("several processes need Redis: set MLC_REDIS_URL (or _FILE) to redis://host:6379/0")
+        return self.redis_url
 
     @property
     def database(self) -> str:
@@ -122,6 +140,13 @@ def settings_from(environment: Mapping[str, str] | None = None, **given: object)
         "ticket_system": source.choice("MLC_TICKETS", ("board", "jira")),
         "ticket_poll_seconds": source.number("MLC_TICKET_POLL_SECONDS", jira_poll),
         "jira": _jira(source),
+        "redis_url": source.secret("MLC_REDIS_URL"),
+        "concurrency": int(source.number("MLC_CONCURRENCY", os.cpu_count() or 1)),
+        "resend_seconds": source.number("MLC_RESEND_SECONDS", 5.0),
+        "stop_seconds": source.number("MLC_STOP_SECONDS", 20.0),
+        "signal_at_once": int(source.number("MLC_SIGNAL_AT_ONCE", 100)),
+        "runtime_patience_seconds": source.number("MLC_RUNTIME_PATIENCE_SECONDS", 600.0),
+        "admin_password": source.secret("MLC_ADMIN_PASSWORD"),
     }
     values.update({name: value for name, value in given.items() if value is not None})
     values["groovy"] = GroovySettings(

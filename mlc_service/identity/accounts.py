@@ -27,6 +27,9 @@ class Accounts(Protocol):
     def save(self, account: Account) -> None:
         """The account exists with exactly these values. Safe to repeat."""
 
+    def add_first(self, account: Account) -> bool:
+        """The account exists if nobody had one; False if somebody had. Of two callers at once one is answered True."""
+
     def delete(self, user_id: str) -> None:
         """No such account exists. Safe to repeat."""
 

@@ -80,13 +80,17 @@ class Identity:
         self._known: _Remembered[Account] = _Remembered(clock, _ACCOUNT_SECONDS)
         self._verified: _Remembered[bool] = _Remembered(clock, _DIGEST_SECONDS)
 
-    def first_start(self) -> str | None:
-        """`admin` exists. Returns its random password if it was created now, to be shown once; else None."""
+    def first_start(self, chosen: str | None = None) -> str | None:
+        """`admin` exists, with the chosen password or a random one.
+
+        Returns a random password if it was made up now, to be shown once; else None. Of processes that start at once
+        one creates the account.
+        """
         if not self._accounts.is_empty():
             return None
-        password = random_password()
-        self.set_account(FIRST_USER, password, FIRST_GROUPS)
-        return password
+        password = chosen or random_password()
+        first = Account(FIRST_USER, hash_password(password), groups=tuple(FIRST_GROUPS))
+        return password if self._accounts.add_first(first) and not chosen else None
 
     def set_account(self, user_id: str, password: str, groups: Iterable[str] = ()) -> None:
         """The account exists with this password and these groups; tokens of an earlier password are void."""

@@ -31,21 +31,33 @@ class StoredAccounts:
     def save(self, account: Account) -> None:
         def work(unit: UnitOfWork) -> None:
             known = unit.users.look_up(account.id)
-            row = UserRow(
-                id=account.id,
-                first_name=account.first_name,
-                last_name=account.last_name,
-                email=account.email,
-                password_hash=account.password_hash or None,
-                groups=list(account.groups),
-                created=self._clock.now() if known is None else known.created,
-            )
             if known is None:
-                unit.users.insert(row)
+                unit.users.insert(self._row(account))
             else:
-                unit.users.update(row)
+                unit.users.update(self._row(account)._replace(created=known.created))
 
         self._units.run(work)
+
+    def add_first(self, account: Account) -> bool:
+        def work(unit: UnitOfWork) -> bool:
+            if unit.users.count():
+                return False
+            # of two at once, one breaks the primary key and finds the other's when it is repeated
+            unit.users.insert(self._row(account))
+            return True
+
+        return self._units.run(work)
+
+    def _row(self, account: Account) -> UserRow:
+        return UserRow(
+            id=account.id,
+            first_name=account.first_name,
+            last_name=account.last_name,
+            email=account.email,
+            password_hash=account.password_hash or None,
+            groups=list(account.groups),
+            created=self._clock.now(),
+        )
 
     def delete(self, user_id: str) -> None:
         self._units.run(lambda unit: unit.users.delete(user_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,7 +44,19 @@ class RetryPolicy:
         return self.retries if retry_cycle is None else parse_retry_cycle(retry_cycle).retries
 
 
-def record_failure(unit: UnitOfWork, job: JobRow, failure: Failed, policy: RetryPolicy, now: datetime) -> None:
+# What else is put on record, in the same transaction, when jobs of a kind have failed for good; by kind.
+GivenUp = Mapping[str, Callable[[UnitOfWork, JobRow, str], None]]
+_NOTHING_ELSE: GivenUp = {}
+
+
+def record_failure(
+    unit: UnitOfWork,
+    job: JobRow,
+    failure: Failed,
+    policy: RetryPolicy,
+    now: datetime,
+    given_up: GivenUp = _NOTHING_ELSE,
+) -> None:
     """One try is used up: the job waits for the next one, or has failed and an incident is open.
 
     Raises LeaseLost if the job is not held any more.
@@ -55,11 +68,18 @@ def record_failure(unit: UnitOfWork, job: JobRow, failure: Failed, policy: Retry
         log.warning("job_retried", **facts, due=due.isoformat(), message=failure.message)
     else:
         unit.jobs.fail(job.id, job.attempt, failure.message, failure.stacktrace)
-        open_incident(unit, job, failure.message, now)
+        _give_up(unit, job, failure.message, now, given_up)
         log.error("job_failed", **facts, message=failure.message)
 
 
-def record_expiries(unit: UnitOfWork, policy: RetryPolicy, now: datetime, *, all_leases: bool = False) -> None:
+def record_expiries(
+    unit: UnitOfWork,
+    policy: RetryPolicy,
+    now: datetime,
+    given_up: GivenUp = _NOTHING_ELSE,
+    *,
+    all_leases: bool = False,
+) -> None:
     """Jobs whose lease ran out are ready again, or have failed with an incident if that happened too often.
 
     `all_leases` ends every lease: only for a service that owns the database alone and has just started.
@@ -70,8 +90,14 @@ def record_expiries(unit: UnitOfWork, policy: RetryPolicy, now: datetime, *, all
     else:
         failed = unit.jobs.expire(now, policy.expiries, message)
     for job in failed:
-        open_incident(unit, job, message, now)
+        _give_up(unit, job, message, now, given_up)
         log.error("job_expired", job_id=job.id, kind=job.kind, instance_id=job.instance_id, expiries=job.expiries)
+
+
+def _give_up(unit: UnitOfWork, job: JobRow, message: str, now: datetime, given_up: GivenUp) -> None:
+    open_incident(unit, job, message, now)
+    if job.kind in given_up:
+        given_up[job.kind](unit, job, message)
 
 
 def open_incident(unit: UnitOfWork, job: JobRow, message: str, now: datetime) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
 from mlc_service.clock import Clock
-from mlc_service.jobs.failures import RetryPolicy, record_failure
+from mlc_service.jobs.failures import GivenUp, RetryPolicy, record_expiries, record_failure
+from mlc_service.jobs.heartbeat import Heartbeat
 from mlc_service.jobs.work import Done, Failed, Handler, Lease
 from mlc_service.store.errors import LeaseLost
 from mlc_service.store.rows import JobRow
@@ -17,15 +18,19 @@ from mlc_service.store.units import Units
 
 log = structlog.get_logger(__name__)
 
+# after so many jobs of one instance in a row the worker asks the queue again: others must not starve
+_MOST_IN_A_ROW = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Workbench:
-    """All that is needed to run jobs: the database, the time, a handler for each kind, the retry policy."""
+    """All that is needed to run jobs: the database, the time, a handler for each kind, what to do about failures."""
 
     units: Units
     clock: Clock
     handlers: Mapping[str, Handler]
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    given_up: GivenUp = field(default_factory=dict)
 
 
 def run_one(bench: Workbench, job: JobRow, lease: Lease) -> Done | Failed | None:
@@ -35,11 +40,35 @@ def run_one(bench: Workbench, job: JobRow, lease: Lease) -> Done | Failed | None
         return outcome
     failure = outcome
     try:
-        bench.units.run(lambda unit: record_failure(unit, job, failure, bench.policy, bench.clock.now()))
+        bench.units.run(
+            lambda unit: record_failure(unit, job, failure, bench.policy, bench.clock.now(), bench.given_up)
+        )
     except LeaseLost:
         log.warning("job_lease_lost", job_id=job.id, kind=job.kind, attempt=job.attempt)
         return None
     return outcome
+
+
+def run_in_a_row(
+    bench: Workbench, heartbeat: Heartbeat, first: JobRow, lease: Lease, is_stopping: Callable[[], bool]
+) -> None:
+    """The claimed job has been run, and what it made due in the same instance, until there is no more of that."""
+    job: JobRow | None = first
+    for turn in range(_MOST_IN_A_ROW):
+        assert job is not None
+        goes_on = turn < _MOST_IN_A_ROW - 1 and not is_stopping()
+        with heartbeat.keeping(job):
+            outcome = run_one(bench, job, Lease(lease.worker, lease.seconds, goes_on))
+        job = outcome.next if isinstance(outcome, Done) else None
+        if job is None:
+            return
+
+
+def end_leases(bench: Workbench, *, all_of_them: bool = False) -> None:
+    """Jobs whose lease ran out are ready again, or have failed. `all_of_them`: see `failures.record_expiries`."""
+    bench.units.run(
+        lambda unit: record_expiries(unit, bench.policy, bench.clock.now(), bench.given_up, all_leases=all_of_them)
+    )
 
 
 def _handled(bench: Workbench, job: JobRow, lease: Lease) -> Done | Failed | None:

@@ -9,17 +9,14 @@ from time import monotonic
 
 import structlog
 
-from mlc_service.jobs.failures import RetryPolicy, record_expiries
+from mlc_service.jobs.failures import RetryPolicy
 from mlc_service.jobs.heartbeat import Heartbeat
-from mlc_service.jobs.one import Workbench, run_one
+from mlc_service.jobs.one import Workbench, end_leases, run_in_a_row, run_one
 from mlc_service.jobs.work import Done, Failed, JobFailed, Lease
 from mlc_service.store.ids import new_id
 from mlc_service.store.rows import JobRow
 
 log = structlog.get_logger(__name__)
-
-# after so many jobs of one instance in a row the worker asks the queue again: others must not starve
-_MOST_IN_A_ROW = 100
 
 
 def release_all_leases(bench: Workbench) -> None:
@@ -27,7 +24,7 @@ def release_all_leases(bench: Workbench) -> None:
 
     What a killed process held is not waited for; it counts as an expired lease.
     """
-    bench.units.run(lambda unit: record_expiries(unit, bench.policy, bench.clock.now(), all_leases=True))
+    end_leases(bench, all_of_them=True)
 
 
 def execute_now(bench: Workbench, job_id: str, *, lease_seconds: float = 30.0) -> None:
@@ -179,29 +176,17 @@ class ThreadRunner:
             if job is None:
                 return
             try:
-                self._run_in_a_row(job)
+                run_in_a_row(self._bench, self._heartbeat, job, self._lease, self._stopping.is_set)
             except Exception:
                 # not even the failure could be recorded (is the database gone?): the lease will run out
                 log.exception("job_outcome_lost", job_id=job.id)
             # another exclusive job of that instance may have waited for this one
             self._wake.set()
 
-    def _run_in_a_row(self, first: JobRow) -> None:
-        job: JobRow | None = first
-        for turn in range(_MOST_IN_A_ROW):
-            assert job is not None
-            goes_on = turn < _MOST_IN_A_ROW - 1 and not self._stopping.is_set()
-            lease = Lease(self._lease.worker, self._lease.seconds, goes_on)
-            with self._heartbeat.keeping(job):
-                outcome = run_one(self._bench, job, lease)
-            job = outcome.next if isinstance(outcome, Done) else None
-            if job is None:
-                return
-
     def _look_after_leases(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._bench.units.run(lambda unit: record_expiries(unit, self._bench.policy, self._bench.clock.now()))
+                end_leases(self._bench)
             except Exception:
                 log.exception("job_expiry_check_failed")
             self._stopping.wait(self._lease.seconds / 3)

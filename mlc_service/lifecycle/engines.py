@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlc_service.delegate_api import JsonObject, RuntimeMatching
 from mlc_service.lifecycle.books import Books
 from mlc_service.lifecycle.documents import Kind, merged, objects_at, text_at, texts_at
-from mlc_service.lifecycle.errors import ImmutableDocument, InvalidDocument, NoRuntime
+from mlc_service.lifecycle.errors import ImmutableDocument, InvalidDocument, NoRuntime, RuntimesAway
 from mlc_service.lifecycle.matching import has_endpoints, in_words, match
 from mlc_service.lifecycle.moves import ENGINE, USABLE_ENGINE_STATES, check_move
 
@@ -62,34 +62,55 @@ def engines_with_tag(books: Books, tag: str) -> list[JsonObject]:
 
 def match_runtimes(books: Books, snapshot: Mapping[str, Any]) -> RuntimeMatching:
     """The runtimes that fit a snapshot now, and why the others do not."""
-    serving = {
+    return match(snapshot, all_engines(books), _serving(books))
+
+
+def _serving(books: Books) -> dict[str, JsonObject]:
+    """The stored model that each runtime serves, by the runtime's id."""
+    return {
         str(deployed["engine"]["id"]): {
             "id": deployed["deployableModel"]["storedModel"]["id"],
             "name": deployed["deployableModel"]["storedModel"]["modelMetaData"].get("name"),
         }
         for deployed in books.search(Kind.DEPLOYED_MODEL, state="DEPLOYED")
     }
-    return match(snapshot, all_engines(books), serving)
 
 
-def engine_for_job(books: Books, job: Mapping[str, Any], snapshot: Mapping[str, Any]) -> JsonObject:
+def engine_for_job(
+    books: Books,
+    job: Mapping[str, Any],
+    snapshot: Mapping[str, Any],
+    is_served: Callable[[JsonObject], bool] = lambda _engine: True,
+) -> JsonObject:
     """The runtime a model job runs on: the one it names, else a matching one without endpoints.
 
     Tests and training do not touch production, so for them any usable runtime will do where none matches: first those
-    without endpoints. Raises NoRuntime with the reason for each runtime.
+    without endpoints. Raises NoRuntime with the reason for each runtime, RuntimesAway if none that fits is served.
     """
     wanted = job.get("targetEngine") or {}
-    engines = all_engines(books)
+    # one that is lost for the moment is still the one that is meant
+    engines = [one | {"state": "INIT"} if one.get("lostSince") else one for one in all_engines(books)]
     if wanted.get("id") or wanted.get("name"):
-        return _named(engines, wanted)
-    matching = match_runtimes(books, snapshot)
+        candidates = [_named(engines, wanted)]
+    else:
+        candidates = _fitting(books, engines, job, snapshot)
+    for one in candidates:
+        if is_served(one):
+            return one
+    raise RuntimesAway([str(one["name"]) for one in candidates])
+
+
+def _fitting(
+    books: Books, engines: list[JsonObject], job: Mapping[str, Any], snapshot: Mapping[str, Any]
+) -> list[JsonObject]:
+    matching = match(snapshot, engines, _serving(books))
     candidates = list(matching.batch)
     if job.get("jobType") != "MODEL_BATCH_JOB":
         usable = [one for one in engines if one.get("state", "INIT") in USABLE_ENGINE_STATES]
         candidates += [one for one in usable if not has_endpoints(one)] + matching.online + usable
     if not candidates:
         raise NoRuntime(f"no runtime fits this job:\n{in_words(matching.explanation)}")
-    return candidates[0]
+    return candidates
 
 
 def engine_reference(engine: Mapping[str, Any]) -> JsonObject:

@@ -62,6 +62,13 @@ class NoRuntime(LifecycleProblem):
     """No runtime fits; the message says for each one why."""
 
 
+class RuntimesAway(LifecycleProblem):
+    """Runtimes fit, but no process of any of them lives now."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(f"no process of a runtime that fits is running: {', '.join(names)}")
+
+
 class ComparatorUnclear(LifecycleProblem):
     """A model has several decision tables and nobody said which one judges this test result."""
 

@@ -81,7 +81,7 @@ class ModelJobRunner:
             job = _running(books, job, snapshot)
             return self._prepare(books, job, snapshot)
         except LifecycleProblem as problem:
-            _end(books, books.get(Kind.JOB, job_id), "ERROR", "FAILURE", problem.message, [])
+            end_model_job(books, books.get(Kind.JOB, job_id), "ERROR", "FAILURE", problem.message, [])
             books.unit.jobs.finish(claim.id, claim.attempt)
             return None
 
@@ -184,10 +184,13 @@ def _finish(books: Books, claim: JobRow, prepared: _Prepared, outcome: RunOutcom
             add_trained_assets(books, prepared.snapshot_id, job["id"], outcome.artefacts)
         outputs = [*outputs, *_artefact_outputs(books, outcome.artefacts)]
     changes = {"outputData": outputs, "recordsIn": outcome.records_in, "recordsOut": outcome.records_out}
-    _end(books, job | changes, outcome.status, outcome.result, outcome.error, outcome.messages)
+    end_model_job(books, job | changes, outcome.status, outcome.result, outcome.error, outcome.messages)
 
 
-def _end(books: Books, job: JsonObject, status: str, result: str, error: str | None, messages: list[str]) -> JsonObject:
+def end_model_job(
+    books: Books, job: JsonObject, status: str, result: str, error: str | None, messages: list[str]
+) -> JsonObject:
+    """The model job has that final status, with what it said last. Raises IllegalMove."""
     kept = [one for one in job["jobMessages"] if one.startswith("the worker was lost")]
     log_lines = [*kept, *messages][:MESSAGES_KEPT]
     if error and not (log_lines and error in log_lines[-1]):

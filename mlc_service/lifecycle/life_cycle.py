@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlc_service.clock import Clock
 from mlc_service.delegate_api import DelegateRegistry, Ports
+from mlc_service.jobs.failures import GivenUp
 from mlc_service.jobs.work import Handler
 from mlc_service.language.scripts import ScriptRunner
 from mlc_service.lifecycle.bookkeeping import Bookkeeping
@@ -17,6 +17,7 @@ from mlc_service.lifecycle.links import Links
 from mlc_service.lifecycle.model_jobs import MODEL_JOB_KIND
 from mlc_service.lifecycle.online import OnlineServing
 from mlc_service.lifecycle.outgoing import Outbox
+from mlc_service.lifecycle.placement import ModelJobPlacement, record_model_job_given_up
 from mlc_service.lifecycle.ports import ModelRunner, WarmModels
 from mlc_service.lifecycle.ticket_watch import TicketWatcher
 from mlc_service.lifecycle.ticketing import Ticketing
@@ -29,7 +30,9 @@ from mlc_service.tickets.port import Tickets
 class LifeCycle:
     """What the rest of the service asks of the life cycle.
 
-    `job_handlers` go to the job runner beside the process room's; `watcher.poll()` wants to be called now and then.
+    `run_model_job` and `place_model_job` are handlers for model jobs: the one runs them here, the other brings them to
+    the queue of a runtime. `given_up` says what else to record of a job that has failed for good. `watcher.poll()`
+    wants to be called now and then.
     """
 
     bookkeeping: Bookkeeping
@@ -37,7 +40,9 @@ class LifeCycle:
     ticketing: Ticketing
     watcher: TicketWatcher
     ports: Ports
-    job_handlers: Mapping[str, Handler]
+    run_model_job: Handler
+    place_model_job: Handler
+    given_up: GivenUp
 
     def delegates(self, registry: DelegateRegistry) -> DelegateCaller:
         """What `process.work.handlers` wants for its delegate jobs."""
@@ -53,8 +58,12 @@ def life_cycle(
     base_url: str,
     limits: RunLimits | None = None,
     scripts: ScriptRunner | None = None,
+    runtime_patience_seconds: float = 600.0,
 ) -> LifeCycle:
-    """The life cycle on this database; `base_url` is where people reach the service, for links in tickets."""
+    """The life cycle on this database; `base_url` is where people reach the service, for links in tickets.
+
+    A model job waits `runtime_patience_seconds` for a runtime that fits and whose processes are away.
+    """
     bookkeeping = Bookkeeping(units, clock, Outbox(clock), scripts)
     serving = OnlineServing(bookkeeping, warm_models)
     ticketing = Ticketing(bookkeeping, tickets, Links(base_url))
@@ -64,5 +73,7 @@ def life_cycle(
         ticketing=ticketing,
         watcher=TicketWatcher(bookkeeping, tickets),
         ports=delegate_ports(bookkeeping, serving, ticketing),
-        job_handlers={MODEL_JOB_KIND: ModelJobRunner(bookkeeping, runner, limits)},
+        run_model_job=ModelJobRunner(bookkeeping, runner, limits),
+        place_model_job=ModelJobPlacement(bookkeeping, runtime_patience_seconds),
+        given_up={MODEL_JOB_KIND: lambda unit, job, why: record_model_job_given_up(bookkeeping.books(unit), job, why)},
     )

@@ -24,7 +24,7 @@ DEPLOYED_MODEL: Moves = {
     "UNDEPLOYED": frozenset(),
 }
 
-# INIT: free. RUNNING: serves a model.
+# INIT: free. RUNNING: serves a model. ERROR: its process was lost. STOPPED: its process ended in good order.
 ENGINE: Moves = {
     "INIT": frozenset({"RUNNING", "ERROR", "STOPPED"}),
     "RUNNING": frozenset({"INIT", "ERROR", "STOPPED"}),

@@ -40,6 +40,8 @@ class OnlineServing:
         self._bookkeeping = bookkeeping
         self._models = models
         self._starting = threading.Lock()
+        # what this process scored last, by runtime
+        self._scored: dict[str, str] = {}
 
     def deploy(self, snapshot_id: str, engine_id: str, key: str, by: str = SYSTEM) -> JsonObject:
         """The snapshot is deployed on the runtime; online it has been started once, so its init works there.
@@ -71,7 +73,13 @@ class OnlineServing:
 
     def score(self, engine_name: str, record: Any) -> Any:
         """The answer of the model that the runtime serves. Raises ScoringRefused with the HTTP status to use."""
-        deployed_id = self._bookkeeping.read(lambda books: _served(books, engine_name))
+        try:
+            deployed_id = self._bookkeeping.read(lambda books: _served(books, engine_name))
+        except ScoringRefused:
+            self._forget(engine_name)
+            raise
+        self._forget(engine_name, but=deployed_id)
+        self._scored[engine_name] = deployed_id
         try:
             model = self._models.find(deployed_id) or self._restart(deployed_id)
             return model.score(record)
@@ -80,6 +88,13 @@ class OnlineServing:
             raise ScoringRefused(f"{failed}{detail}", _STATUS[failed.kind]) from failed
         except (EnvironmentUnavailable, SandboxUnavailable) as failed:
             raise ScoringRefused(str(failed), 503) from failed
+
+    def _forget(self, engine_name: str, but: str | None = None) -> None:
+        """The model the runtime served before is closed, in whichever process it was replaced or withdrawn."""
+        before = self._scored.get(engine_name)
+        if before is not None and before != but:
+            self._scored.pop(engine_name, None)
+            self._models.close(before)
 
     def _restart(self, deployed_id: str) -> WarmModel:
         # one at a time: a second record must not start a second process of the same model

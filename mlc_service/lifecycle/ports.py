@@ -40,7 +40,7 @@ class WarmModel(Protocol):
 
 
 class WarmModels(Protocol):
-    """Loaded models by deployed model id: `runtimes.OnlineModels`."""
+    """Loaded models by deployed model id: `runtimes.OnlineModels`, `runtimes.TriedModels`."""
 
     def open(self, deployed_model_id: str, source: OnlineSource) -> WarmModel: ...
 

@@ -11,6 +11,7 @@ from mlc_service.engine import NotWaiting
 from mlc_service.engine.ids import derived_id, number_of
 from mlc_service.engine.values import all_to_stored, from_stored, plain
 from mlc_service.process.errors import MismatchingCorrelation, NotSubscribed
+from mlc_service.process.receipts import message_each_later
 from mlc_service.process.running import StartedInstance, Step
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.process.waiting import execution_of, is_alive, subscription_of
@@ -45,6 +46,8 @@ class CorrelateMessage:
     variables: Mapping[str, Any] = field(default_factory=dict)
     local_variables: Mapping[str, Any] = field(default_factory=dict)
     all: bool = False
+    # whether many may receive it by jobs, after the command; what comes of that is then not answered
+    later: bool = False
     user: str | None = None
 
 
@@ -67,7 +70,12 @@ def correlate_message(unit: UnitOfWork, around: Surroundings, command: Correlate
     if not command.all and len(waiting) + len(starting) != 1:
         raise MismatchingCorrelation(command.name, len(waiting) + len(starting))
     step = Step(unit, around, command.user)
-    reached = [_receive(step, subscription, command) for subscription in waiting]
+    reached: list[Correlated] = []
+    if command.later and len(waiting) > around.at_once:
+        ids = [one.id for one in waiting]
+        message_each_later(unit, around, ids, command.variables, command.local_variables)
+    else:
+        reached += [_receive(step, subscription, command) for subscription in waiting]
     for subscription in starting:
         started = step.start(
             unit.definitions.get(subscription.definition_id),

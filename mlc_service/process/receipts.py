@@ -1,30 +1,55 @@
-"""Jobs that bring a signal to one receiver each, with tries and an incident of its own."""
+"""Jobs that bring an event to one receiver each, with tries and an incident of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mlc_service.engine.values import all_to_stored
 from mlc_service.process.surroundings import Surroundings
-from mlc_service.store.ids import new_id
-from mlc_service.store.rows import JobRow, SubscriptionRow, new_job
+from mlc_service.store.subscriptions import SubscriptionFilter
 from mlc_service.store.units import UnitOfWork
 
 SIGNAL_RECEIPT = "signal_receipt"
 SIGNAL_START = "signal_start"
+MESSAGE_RECEIPT = "message_receipt"
+
+# PostgreSQL takes 65,535 parameters a statement
+_IDS_AT_ONCE = 10_000
 
 
-def receipt(unit: UnitOfWork, around: Surroundings, waiting: SubscriptionRow, variables: dict[str, Any]) -> JobRow:
-    """The job by which the subscription's owner receives the signal; `variables` are in stored form."""
-    now = around.clock.now()
-    is_start = waiting.instance_id is None
-    return new_job(
-        new_id(now),
-        SIGNAL_START if is_start else SIGNAL_RECEIPT,
-        now,
-        payload={"subscription": waiting.id, "variables": variables},
-        retries=around.retries.retries_of(None),
-        instance_id=waiting.instance_id,
-        definition_id=waiting.definition_id,
-        definition_key=around.parsed.known(unit, waiting.definition_id).row.key,
-        activity_id=waiting.activity_id,
+def signal_later(
+    unit: UnitOfWork, around: Surroundings, wanted: SubscriptionFilter, variables: Mapping[str, Any]
+) -> int:
+    """Everybody who waits as wanted will receive the signal, by a job each; answers how many."""
+    return _receipts(unit, around, wanted, SIGNAL_RECEIPT, {"variables": all_to_stored(variables)})
+
+
+def signal_each_later(unit: UnitOfWork, around: Surroundings, ids: Sequence[str], variables: Mapping[str, Any]) -> int:
+    """The owners of these subscriptions will receive the signal, by a job each; answers how many."""
+    return sum(
+        signal_later(unit, around, SubscriptionFilter(ids=ids[first : first + _IDS_AT_ONCE]), variables)
+        for first in range(0, len(ids), _IDS_AT_ONCE)
+    )
+
+
+def message_each_later(
+    unit: UnitOfWork,
+    around: Surroundings,
+    ids: Sequence[str],
+    variables: Mapping[str, Any],
+    local_variables: Mapping[str, Any],
+) -> None:
+    """The instances of these subscriptions will receive the message, by a job each."""
+    carried = {"variables": all_to_stored(variables), "local_variables": all_to_stored(local_variables)}
+    for first in range(0, len(ids), _IDS_AT_ONCE):
+        wanted = SubscriptionFilter(ids=ids[first : first + _IDS_AT_ONCE], of_instances=True)
+        _receipts(unit, around, wanted, MESSAGE_RECEIPT, carried)
+
+
+def _receipts(
+    unit: UnitOfWork, around: Surroundings, wanted: SubscriptionFilter, kind: str, carried: Mapping[str, Any]
+) -> int:
+    return unit.jobs.insert_receipts(
+        wanted, kind, SIGNAL_START, carried, around.clock.now(), around.retries.retries_of(None)
     )

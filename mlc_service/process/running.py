@@ -10,16 +10,16 @@ from typing import Any
 from mlc_service.engine import Execution, Instruction, NotWaiting
 from mlc_service.engine.effects import InstanceEnded
 from mlc_service.engine.ids import number_of
-from mlc_service.engine.values import all_to_stored
 from mlc_service.jobs.work import Lease
 from mlc_service.process.errors import SignalStorm, Suspended
 from mlc_service.process.host import UnitHost, stored_instance
-from mlc_service.process.receipts import receipt
+from mlc_service.process.receipts import signal_each_later, signal_later
 from mlc_service.process.recording import Subject, Thrown, record
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.errors import NotFound
 from mlc_service.store.ids import new_id
 from mlc_service.store.rows import InstanceRow, JobRow, ProcessDefinitionRow, SubscriptionRow
+from mlc_service.store.selecting import Page
 from mlc_service.store.subscriptions import SubscriptionFilter
 from mlc_service.store.units import UnitOfWork
 
@@ -113,8 +113,16 @@ class Step:
         return Fed(row, execution, following)
 
     def signal(self, name: str, variables: Mapping[str, Any]) -> int:
-        """Everybody who waits for the signal has received it; answers how many. Its own signals are yet to settle."""
-        return sum(self.receive(subscription, variables) for subscription in self._waiting(name))
+        """Everybody who waits for the signal has received it; answers how many. Its own signals are yet to settle.
+
+        If they are too many for one command, each will receive it by a job of its own.
+        """
+        wanted = waiting_for_signal(name)
+        most = self.around.at_once
+        waiting = self.unit.subscriptions.find(wanted, Page(size=most + 1))
+        if len(waiting) > most:
+            return signal_later(self.unit, self.around, wanted, variables)
+        return sum(self.receive(subscription, variables) for subscription in waiting)
 
     def receive(self, subscription: SubscriptionRow, variables: Mapping[str, Any]) -> bool:
         """The waiting instance has received its event, or the definition was started; False if it waits no more."""
@@ -136,16 +144,12 @@ class Step:
         deliveries = 0
         while self._thrown:
             thrown, receivers = self._thrown.popleft()
-            if thrown.is_async:
-                carried = all_to_stored(thrown.variables)
-                self.unit.jobs.insert([receipt(self.unit, self.around, one, carried) for one in receivers])
+            if thrown.is_async or len(receivers) > self.around.at_once:
+                signal_each_later(self.unit, self.around, [one.id for one in receivers], thrown.variables)
                 continue
             deliveries += sum(self.receive(one, thrown.variables) for one in receivers)
             if deliveries > _MOST_DELIVERIES:
                 raise SignalStorm(deliveries)
-
-    def _waiting(self, signal_name: str) -> list[SubscriptionRow]:
-        return self.unit.subscriptions.find(SubscriptionFilter(kind="signal", event_name=signal_name, is_active=True))
 
     def _record(
         self,
@@ -186,7 +190,11 @@ class Step:
             following = following or recorded.next
         # now that all is written, and before anybody receives anything
         for one_thrown in thrown:
-            receivers = [one for one in self._waiting(one_thrown.name) if one_thrown.reaches(one)]
+            receivers = [
+                one
+                for one in self.unit.subscriptions.find(waiting_for_signal(one_thrown.name))
+                if one_thrown.reaches(one)
+            ]
             self._thrown.append((one_thrown, receivers))
         return following
 
@@ -223,6 +231,11 @@ class Fed:
             self.row.suspended,
             self.variables(),
         )
+
+
+def waiting_for_signal(name: str) -> SubscriptionFilter:
+    """Who receives a signal of that name now."""
+    return SubscriptionFilter(kind="signal", event_name=name, is_active=True)
 
 
 def load(

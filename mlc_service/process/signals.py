@@ -29,7 +29,7 @@ def broadcast_signal(
     """Everybody who waited for the signal has gone on and the latest definitions it starts are started.
 
     Answers how many receivers there were. All in this transaction, as in Camunda: one receiver's ExecutionFailed
-    undoes it all.
+    undoes it all. Only if more than `around.at_once` wait, each receives it after this transaction, by a job.
     """
     step = Step(unit, around, user)
     received = step.signal(name, variables or {})

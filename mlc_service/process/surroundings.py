@@ -16,7 +16,8 @@ from mlc_service.process.parsed import Parsed
 class Surroundings:
     """The clock, the script runner, the delegates diagrams may name, how jobs are retried, and the parsed files.
 
-    `listen` calls a delegate that is a listener.
+    `listen` calls a delegate that is a listener. A signal or message that more than `at_once` wait for is carried out
+    by a job for each of them, after the command.
     """
 
     clock: Clock
@@ -25,3 +26,4 @@ class Surroundings:
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     parsed: Parsed = field(default_factory=Parsed)
     listen: Callable[[ListenerCall], ListenerOutcome] = refuse
+    at_once: int = 100

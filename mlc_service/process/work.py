@@ -5,6 +5,7 @@ delegate                    the delegate is called outside every transaction, th
 timer_start                 a definition is started by its timer
 signal                      from the outbox: becomes one job a receiver
 signal_receipt, signal_start  one receiver's part of it
+message_receipt             one receiver's part of a message to many
 message                     from the outbox: reaches its instance
 """
 
@@ -24,14 +25,13 @@ from mlc_service.engine.values import from_stored
 from mlc_service.jobs.work import Done, Failed, Handler, Lease
 from mlc_service.process.errors import MismatchingCorrelation, SignalStorm, Suspended
 from mlc_service.process.messages import MESSAGE, CorrelateMessage, correlate_message
-from mlc_service.process.receipts import SIGNAL_RECEIPT, SIGNAL_START, receipt
-from mlc_service.process.running import Step, load
+from mlc_service.process.receipts import MESSAGE_RECEIPT, SIGNAL_RECEIPT, SIGNAL_START, signal_later
+from mlc_service.process.running import Step, load, waiting_for_signal
 from mlc_service.process.signals import SIGNAL
 from mlc_service.process.starts import TIMER_START, next_job
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.errors import LeaseLost, NotFound
 from mlc_service.store.rows import JobRow
-from mlc_service.store.subscriptions import SubscriptionFilter
 from mlc_service.store.units import UnitOfWork, Units
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,8 @@ def handlers(units: Units, around: Surroundings, delegates: Delegates) -> Mappin
         "delegate": lambda job, lease: work.delegate(job, lease, delegates),
         TIMER_START: work.start_by_timer,
         SIGNAL: work.fan_out,
-        SIGNAL_RECEIPT: work.receive_signal,
+        SIGNAL_RECEIPT: work.receive,
+        MESSAGE_RECEIPT: work.receive,
         SIGNAL_START: work.start_by_signal,
         MESSAGE: work.deliver_message,
     }
@@ -162,28 +163,24 @@ class _Work:
 
         def work(unit: UnitOfWork) -> None:
             unit.jobs.finish(job.id, job.attempt)
-            wanted = SubscriptionFilter(kind="signal", event_name=job.payload["name"], is_active=True)
-            carried: dict[str, Any] = job.payload["variables"]
-            unit.jobs.insert(
-                [receipt(unit, self._around, waiting, carried) for waiting in unit.subscriptions.find(wanted)]
-            )
+            signal_later(unit, self._around, waiting_for_signal(job.payload["name"]), _variables(job))
 
         self._units.run(work)
         return Done()
 
-    def receive_signal(self, job: JobRow, lease: Lease) -> Done | Failed:
-        """The instance has received the signal, if it still waits for it."""
+    def receive(self, job: JobRow, lease: Lease) -> Done | Failed:
+        """The instance has received the signal or message, if it still waits for it."""
         assert job.instance_id is not None
         number = number_of(job.instance_id, job.payload["subscription"])
         assert number is not None
-        variables = _variables(job)
+        variables, local_variables = _variables(job), _variables(job, "local_variables")
 
         def receive(execution: Execution) -> None:
             try:
-                execution.receive(number, variables)
+                execution.receive(number, variables, local_variables)
             except NotWaiting:
-                # another event came first; a signal that nobody waits for is lost
-                log.info("signal_too_late", job_id=job.id, instance_id=job.instance_id)
+                # another event came first; an event that nobody waits for is lost
+                log.info("event_too_late", kind=job.kind, job_id=job.id, instance_id=job.instance_id)
 
         return self._feed(job, lease, receive)
 
@@ -227,8 +224,8 @@ class _Work:
             return _failed(error)
 
 
-def _variables(job: JobRow) -> dict[str, Any]:
-    return {name: from_stored(value) for name, value in job.payload["variables"].items()}
+def _variables(job: JobRow, which: str = "variables") -> dict[str, Any]:
+    return {name: from_stored(value) for name, value in job.payload.get(which, {}).items()}
 
 
 def _failed(error: Exception) -> Failed:

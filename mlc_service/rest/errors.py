@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from mlc_service.identity import NotAuthenticated, TooManyAttempts
+from mlc_service.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger()
 
@@ -100,6 +101,13 @@ def install(app: FastAPI) -> None:
         # nobody is there to read it
         return Response(status_code=400)
 
+    def on_database(_: Request, error: Exception) -> Response:
+        log.warning("database_unavailable", error=str(error))
+        message = (
+            "The database does not answer. Whether the request was carried out is not known; look before repeating."
+        )
+        return problem_response(HttpProblem(503, "ProcessEngineException", message, 0, headers={"Retry-After": "5"}))
+
     def on_anything(request: Request, error: Exception) -> Response:
         log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
         message = "The service could not carry out the request. The log of the service has the details."
@@ -111,4 +119,5 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(ClientDisconnect, on_disconnect)
+    app.add_exception_handler(DatabaseUnavailable, on_database)
     app.add_exception_handler(Exception, on_anything)

@@ -6,7 +6,7 @@ Pure of the database: a run is given plain data and answers with plain data.
 from mlc_service.runtimes.environments import Environment, Environments, EnvironmentUnavailable
 from mlc_service.runtimes.local import LocalRuntime
 from mlc_service.runtimes.model_source import ModelFunctions, ModelSourceError, detect_functions
-from mlc_service.runtimes.online import OnlineModel, OnlineModels, OnlineSource, ScoringError
+from mlc_service.runtimes.online import OnlineModel, OnlineModels, OnlineSource, ScoringError, TriedModels
 from mlc_service.runtimes.runs import InputData, ModelRun, RunKind, RunLimits, RunOutcome, RuntimeSettings, SandboxKind
 from mlc_service.runtimes.sandbox import SandboxUnavailable
 
@@ -29,5 +29,6 @@ __all__ = [
     "SandboxKind",
     "SandboxUnavailable",
     "ScoringError",
+    "TriedModels",
     "detect_functions",
 ]

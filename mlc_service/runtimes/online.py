@@ -208,6 +208,28 @@ class OnlineModels:
             model.close()
 
 
+class TriedModels:
+    """For a process that deploys models and scores none: a model is started to see whether it does, and not kept."""
+
+    def __init__(self, settings: RuntimeSettings) -> None:
+        self._settings = settings
+
+    def open(self, deployed_model_id: str, source: OnlineSource) -> OnlineModel:  # noqa: ARG002
+        """The model has been loaded, and is closed again. Raises ScoringError."""
+        model = OnlineModel(source, self._settings)
+        try:
+            model.start()
+        finally:
+            model.close()
+        return model
+
+    def find(self, deployed_model_id: str) -> None:
+        """There is never one."""
+
+    def close(self, deployed_model_id: str) -> None:
+        """Nothing is open."""
+
+
 def _refused(kind: ErrorKind, by: str, detail: str) -> ScoringError:
     """The error in ModelOp's words (4.5)."""
     if by == "error":

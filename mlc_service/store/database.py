@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
 from pathlib import Path
 from typing import Any
 
 import orjson
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, OperationalError
 
 from mlc_service.store.errors import UnstorableText
 
 # how long one writer waits for another on SQLite, where all of them queue for one lock
 BUSY_SECONDS = 30
+CONNECT_SECONDS = 10
+# a connection that was used longer ago than that is asked whether it still lives
+REST_SECONDS = 0.5
 
 # an escaped NUL, not an escaped backslash followed by u0000
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -62,14 +68,38 @@ def open_database(database_url: str, pool_size: int) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
     if url.get_backend_name() == "postgresql":
-        return create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            json_serializer=write_json,
-            json_deserializer=orjson.loads,
-        )
+        return _open_postgresql(url, pool_size)
     raise ValueError(f"Only SQLite and PostgreSQL are supported, not {url.get_backend_name()}")
+
+
+def _open_postgresql(url: URL, pool_size: int) -> Engine:
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        connect_args={"connect_timeout": CONNECT_SECONDS},
+        json_serializer=write_json,
+        json_deserializer=orjson.loads,
+    )
+
+    @event.listens_for(engine, "checkin")
+    def _rests(_connection: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _still_lives(connection: Any, record: Any, _proxy: Any) -> None:
+        # asking each time would cost every command a round trip, never asking a failed command for every
+        # connection that rested while the server was restarted
+        if time.monotonic() - record.info.get("rests_since", math.inf) < REST_SECONDS:
+            return
+        try:
+            connection.execute("SELECT 1")
+            connection.rollback()
+        except psycopg.Error as error:
+            # the pool opens a new one
+            raise DisconnectionError from error
+
+    return engine
 
 
 def _open_sqlite(url: URL, pool_size: int) -> Engine:
@@ -112,3 +142,8 @@ def is_race(error: DBAPIError) -> bool:
         # two created the same thing at once; the second try will find it
         return getattr(cause, "sqlstate", None) == "23505" or "UNIQUE" in str(cause)
     return getattr(cause, "sqlstate", None) in _RACE_STATES or "database is locked" in str(cause)
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether the database could not be reached, or broke off."""
+    return error.connection_invalidated or (isinstance(error, OperationalError) and not is_race(error))

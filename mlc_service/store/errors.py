@@ -53,3 +53,10 @@ class UnknownSort(ValueError):
 
 class UnstorableText(ValueError):
     """A text that PostgreSQL cannot keep, and so neither may SQLite."""
+
+
+class DatabaseUnavailable(RuntimeError):
+    """The database does not answer, or went away in the middle: whether the transaction was committed is not known."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"the database does not answer: {cause}")

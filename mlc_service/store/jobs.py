@@ -13,20 +13,39 @@ if somebody claimed it since, LeaseLost ends the transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, reduce
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from mlc_service.store.columns import Json, UtcDateTime
 from mlc_service.store.errors import IllegalMove, LeaseLost, NotFound
 from mlc_service.store.executions import of_execution
-from mlc_service.store.rows import CONTINUATION, JobRow
+from mlc_service.store.rows import CONTINUATION, JOBS, JobRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
-from mlc_service.store.tables import historic_activity_instances, jobs
+from mlc_service.store.subscriptions import SubscriptionFilter, subscription_conditions
+from mlc_service.store.tables import event_subscriptions, historic_activity_instances, jobs, process_definitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,7 @@ class DueJob(NamedTuple):
 
 _READY = jobs.c.state == "ready"
 _RUNNING = jobs.c.state == "running"
+_AS_DUE = (jobs.c.id, jobs.c.queue, jobs.c.priority)
 _FREE: dict[str, Any] = {"state": "ready", "worker": None, "lease_until": None, "announced": None}
 
 # built once: putting a statement together takes longer than running it
@@ -148,6 +168,52 @@ class Jobs:
         self._connection.execute(insert(jobs), [row._asdict() for row in marked])
         if ready:
             self._announce(due)
+
+    def insert_receipts(
+        self,
+        wanted: SubscriptionFilter,
+        kind: str,
+        kind_of_starts: str,
+        carried: Mapping[str, Any],
+        now: datetime,
+        retries: int,
+    ) -> int:
+        """There is a job, due now, for each subscription that is wanted; answers how many.
+
+        Jobs for definitions that the event starts are of `kind_of_starts`. The payload is `carried` and, under
+        `subscription`, the subscription's id. One statement, however many wait.
+        """
+        subscription, definition = event_subscriptions.c, process_definitions.c
+        values = {
+            jobs.c.id: _fresh_id(self._connection),
+            jobs.c.instance_id: subscription.instance_id,
+            jobs.c.definition_id: subscription.definition_id,
+            jobs.c.definition_key: definition.key,
+            jobs.c.activity_id: subscription.activity_id,
+            jobs.c.kind: case((subscription.instance_id.is_(None), kind_of_starts), else_=kind),
+            jobs.c.payload: _with_subscription(self._connection, carried),
+            jobs.c.priority: literal(0),
+            jobs.c.exclusive: literal(False),
+            jobs.c.suspended: literal(False),
+            jobs.c.state: literal("ready"),
+            jobs.c.due: literal(now, UtcDateTime),
+            jobs.c.attempt: literal(0),
+            jobs.c.retries: literal(retries),
+            jobs.c.expiries: literal(0),
+            jobs.c.created: literal(now, UtcDateTime),
+            jobs.c.queue: literal(JOBS),
+            jobs.c.announced: literal(now, UtcDateTime),
+        }
+        chosen = (
+            select(*values.values())
+            .select_from(event_subscriptions.join(process_definitions, definition.id == subscription.definition_id))
+            .where(*subscription_conditions(wanted))
+        )
+        made = self._connection.execute(insert(jobs).from_select(list(values), chosen).returning(*_AS_DUE))
+        due = [DueJob._make(row) for row in made]
+        if due:
+            self._announce(due)
+        return len(due)
 
     def get(self, id: str) -> JobRow:
         """Raises NotFound."""
@@ -237,14 +303,15 @@ class Jobs:
 
     def release(self, held: Sequence[tuple[str, int]]) -> None:
         """What is still held of these (id, attempt) is ready for anybody, as if it had not been claimed."""
+        free: list[DueJob] = []
         for id, attempt in sorted(held):
-            self._connection.execute(
-                update(jobs)
-                .where(*_held(id, attempt))
-                .values(state="ready", worker=None, lease_until=None, announced=None)
-            )
-        if held:
-            self._announce(())
+            row = self._connection.execute(
+                update(jobs).where(*_held(id, attempt)).values(**_FREE).returning(*_AS_DUE)
+            ).first()
+            if row is not None:
+                free.append(DueJob._make(row))
+        if free:
+            self._announce(free)
 
     def release_of(self, worker_prefix: str) -> int:
         """What workers with such names hold is ready for anybody; answers how many jobs. The workers must be gone."""
@@ -259,6 +326,17 @@ class Jobs:
         """The job is ready in that queue, due then, as if it had not been claimed. Raises LeaseLost."""
         self._end_lease(id, attempt, state="ready", queue=queue, due=due)
         self._announce(())
+
+    def recall(self, served: Sequence[str]) -> int:
+        """What waits in the queue of a runtime that is not among those served is any worker's; answers how many."""
+        back = self._connection.execute(
+            update(jobs)
+            .where(_READY, jobs.c.queue != JOBS, jobs.c.queue.not_in([JOBS, *served]))
+            .values(queue=JOBS, announced=None)
+        )
+        if back.rowcount:
+            self._announce(())
+        return back.rowcount
 
     def take_unannounced(self, now: datetime, told_before: datetime, limit: int) -> list[DueJob]:
         """Up to `limit` due jobs that nobody was told of since `told_before`, longest due first.
@@ -275,10 +353,7 @@ class Jobs:
             .cte("untold")
         )
         taken = self._connection.execute(
-            update(jobs)
-            .where(jobs.c.id.in_(select(untold.c.id)))
-            .values(announced=now)
-            .returning(jobs.c.id, jobs.c.queue, jobs.c.priority)
+            update(jobs).where(jobs.c.id.in_(select(untold.c.id))).values(announced=now).returning(*_AS_DUE)
         )
         return [DueJob._make(row) for row in taken]
 
@@ -390,6 +465,25 @@ class Jobs:
         if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(suspended=suspended)).rowcount:
             raise NotFound("job", id)
         self._announce(())
+
+
+def _fresh_id(connection: Connection) -> ColumnElement[str]:
+    """A random UUID as text, a new one for each row."""
+    if connection.dialect.name == "postgresql":
+        return cast(func.gen_random_uuid(), Text)
+    digits = func.lower(func.hex(func.randomblob(16)))
+    # version and variant as in any random UUID
+    parts = (func.substr(digits, 1, 8), "-", func.substr(digits, 9, 4), "-4", func.substr(digits, 14, 3), "-a",
+             func.substr(digits, 18, 3), "-", func.substr(digits, 21, 12))  # fmt: skip
+    return reduce(lambda left, right: left.concat(right), parts[1:], type_coerce(parts[0], Text))
+
+
+def _with_subscription(connection: Connection, carried: Mapping[str, Any]) -> ColumnElement[Any]:
+    """A JSON object: what is carried, and the id of the subscription."""
+    what = literal(dict(carried), Json)
+    if connection.dialect.name == "postgresql":
+        return what.op("||")(func.jsonb_build_object("subscription", event_subscriptions.c.id))
+    return func.json_set(what, "$.subscription", event_subscriptions.c.id)
 
 
 def _held(id: str, attempt: int) -> tuple[ColumnElement[bool], ...]:

@@ -11,6 +11,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from mlc_service.clock import SystemClock
+from mlc_service.store.database import open_database
+from mlc_service.store.people import Settings
 
 
 class SchemaState(Enum):
@@ -19,6 +24,8 @@ class SchemaState(Enum):
     EMPTY = "empty"
     OUTDATED = "outdated"
     UP_TO_DATE = "up to date"
+    # a newer version has upgraded it, and says that this one can go on with it
+    NEWER = "newer, and good for this version"
     UNKNOWN = "newer, or not ours"
 
 
@@ -39,9 +46,22 @@ def configuration(database_url: str) -> Config:
     return config
 
 
+# Code of this revision and later works on the newest schema: an upgrade lets it go on, and start again, meanwhile.
+# A migration that takes something away moves this up to the first revision that does not need it.
+SERVES_SINCE = "0004"
+_SERVES = "schema_serves_since"
+
+
 def upgrade(database_url: str) -> None:
-    """The database has the newest schema; it and its folder are made if need be (SQLite). Safe to repeat."""
+    """The database has the newest schema; it and its folder are made if need be (SQLite). Safe to repeat.
+
+    Processes of the version before may run meanwhile.
+    """
     command.upgrade(configuration(database_url), "head")
+    database = open_database(database_url, pool_size=1)
+    with database.begin() as connection:
+        Settings(connection).put(_SERVES, SERVES_SINCE, SystemClock().now())
+    database.dispose()
 
 
 def newest_revision() -> str:
@@ -62,4 +82,15 @@ def state_of(database: Engine) -> SchemaState:
     if found == newest_revision():
         return SchemaState.UP_TO_DATE
     known = {script.revision for script in ScriptDirectory.from_config(configuration("")).walk_revisions()}
-    return SchemaState.OUTDATED if found in known else SchemaState.UNKNOWN
+    if found in known:
+        return SchemaState.OUTDATED
+    return SchemaState.NEWER if _serves_since(database) in known else SchemaState.UNKNOWN
+
+
+def _serves_since(database: Engine) -> str | None:
+    with database.connect() as connection:
+        try:
+            return Settings(connection).get(_SERVES)
+        except DBAPIError:
+            # not a database of ours at all
+            return None

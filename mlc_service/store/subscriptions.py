@@ -23,6 +23,7 @@ class SubscriptionFilter:
     """
 
     id: str | None = None
+    ids: Sequence[str] | None = None
     kind: str | None = None
     event_name: str | None = None
     instance_id: str | None = None
@@ -79,7 +80,7 @@ class Subscriptions:
     def find(self, wanted: SubscriptionFilter = EVERY, page: Page = ALL) -> list[SubscriptionRow]:
         columns = event_subscriptions.c
         statement = paged(
-            select(event_subscriptions).where(*_conditions(wanted)),
+            select(event_subscriptions).where(*subscription_conditions(wanted)),
             page,
             columns,
             # waiting instances before definitions to be started, as in Camunda
@@ -88,11 +89,12 @@ class Subscriptions:
         return [SubscriptionRow._make(row) for row in self._connection.execute(statement)]
 
     def count(self, wanted: SubscriptionFilter = EVERY) -> int:
-        statement = select(func.count()).select_from(event_subscriptions).where(*_conditions(wanted))
+        statement = select(func.count()).select_from(event_subscriptions).where(*subscription_conditions(wanted))
         return self._connection.execute(statement).scalar_one()
 
 
-def _conditions(wanted: SubscriptionFilter) -> list[ColumnElement[bool]]:
+def subscription_conditions(wanted: SubscriptionFilter) -> list[ColumnElement[bool]]:
+    """The filter as conditions on the columns of the subscription table."""
     columns = event_subscriptions.c
     found = equals(
         (
@@ -105,7 +107,7 @@ def _conditions(wanted: SubscriptionFilter) -> list[ColumnElement[bool]]:
             (columns.activity, wanted.activity),
         )
     )
-    found += one_of(columns.instance_id, wanted.instance_ids)
+    found += one_of(columns.id, wanted.ids) + one_of(columns.instance_id, wanted.instance_ids)
     if wanted.execution_id is not None:
         found.append(of_execution(columns.instance_id, columns.activity, wanted.execution_id))
     if wanted.of_instances is not None:

@@ -15,20 +15,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from threading import Lock, get_ident
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from mlc_service.store import schema
 from mlc_service.store.board import BoardTickets
-from mlc_service.store.database import is_race, open_database
+from mlc_service.store.database import is_away, is_race, open_database
 from mlc_service.store.decision_history import DecisionHistory
 from mlc_service.store.definitions import DecisionDefinitions, Definitions
 from mlc_service.store.deployments import Deployments
 from mlc_service.store.documents import Blobs, Documents
-from mlc_service.store.errors import UnstorableText
+from mlc_service.store.errors import DatabaseUnavailable, UnstorableText
 from mlc_service.store.executions import Executions
 from mlc_service.store.external_tasks import ExternalTasks
 from mlc_service.store.history import History
@@ -150,24 +151,26 @@ class Units:
     def begin(self) -> Iterator[UnitOfWork]:
         """One transaction: committed at the end of the block, rolled back if it is left by an exception.
 
+        Raises DatabaseUnavailable.
+
         Prefer `run`, which repeats the work when the database says that two transactions stood in each other's way.
         """
         try:
             with self._writers, self._database.begin() as connection:
                 unit = UnitOfWork(connection, self._announce_jobs, self._announce_external_tasks)
                 yield unit
-        except StatementError as error:
-            # nobody outside this room can name SQLAlchemy's wrapper
-            if isinstance(error.orig, UnstorableText):
-                raise error.orig from error
-            raise
+        except (StatementError, PoolTimeout) as error:
+            _raise_by_our_name(error)
         unit._committed()
 
     @contextmanager
     def begin_read(self) -> Iterator[UnitOfWork]:
         """A transaction that is never committed. On SQLite it waits for nobody and sees one moment in time."""
-        with self._reader.connect() as connection:
-            yield UnitOfWork(connection, self._announce_jobs, self._announce_external_tasks)
+        try:
+            with self._reader.connect() as connection:
+                yield UnitOfWork(connection, self._announce_jobs, self._announce_external_tasks)
+        except (StatementError, PoolTimeout) as error:
+            _raise_by_our_name(error)
 
     def run(self, work: Callable[[UnitOfWork], T]) -> T:
         """Answers `work(unit)` after its commit; after a deadlock or the like it runs again, in a new transaction."""
@@ -200,14 +203,17 @@ class Units:
 
     def schema_state(self) -> schema.SchemaState:
         """Whether the database is empty, outdated, up to date, or newer than this service."""
-        return schema.state_of(self._database)
+        try:
+            return schema.state_of(self._database)
+        except DBAPIError as error:
+            _raise_by_our_name(error)
 
     def database_time(self) -> datetime:
         """What the database's clock says; that of a SQLite file is this machine's."""
         is_sqlite = self._database.dialect.name == "sqlite"
         asked = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')" if is_sqlite else "SELECT clock_timestamp()"
-        with self._reader.connect() as connection:
-            now = connection.exec_driver_sql(asked).scalar_one()
+        with self.begin_read() as unit:
+            now = unit._connection.exec_driver_sql(asked).scalar_one()
         return (datetime.fromisoformat(now) if isinstance(now, str) else now).astimezone(UTC)
 
     def close(self) -> None:
@@ -221,3 +227,14 @@ class Units:
     def _announce_external_tasks(self, topics: frozenset[str]) -> None:
         for listener in self._external_task_listeners:
             listener(topics)
+
+
+def _raise_by_our_name(error: StatementError | PoolTimeout) -> NoReturn:
+    """Nobody outside this room can name SQLAlchemy's errors."""
+    if isinstance(error, PoolTimeout):
+        raise DatabaseUnavailable("all connections are in use") from error
+    if isinstance(error.orig, UnstorableText):
+        raise error.orig from error
+    if isinstance(error, DBAPIError) and is_away(error):
+        raise DatabaseUnavailable(str(error.orig).strip()) from error
+    raise error

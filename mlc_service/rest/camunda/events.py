@@ -116,6 +116,7 @@ def message(call: Call) -> list[dict[str, Any]] | None:
         variables=body.variables("processVariables"),
         local_variables=body.variables("processVariablesLocal") | body.variables("processVariablesToTriggeredScope"),
         all=body.flag("all"),
+        later=not body.flag("resultEnabled"),
         user=call.caller.user_id,
     )
     wants_result, with_variables = body.flag("resultEnabled"), body.flag("variablesInResultEnabled")

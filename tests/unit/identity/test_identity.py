@@ -44,6 +44,12 @@ class MemoryAccounts:
     def save(self, account: Account) -> None:
         self.accounts[account.id] = account
 
+    def add_first(self, account: Account) -> bool:
+        if self.accounts:
+            return False
+        self.save(account)
+        return True
+
     def delete(self, user_id: str) -> None:
         self.accounts.pop(user_id, None)
 

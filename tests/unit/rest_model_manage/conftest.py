@@ -51,14 +51,16 @@ def client(units: Units, clock: Any) -> Iterator[TestClient]:
     bookkeeping = Bookkeeping(units, clock, QuietOutgoing(clock))
     # no route opens a ticket or calls a delegate
     tickets: Any = None
-    ports: Any = None
+    nobody: Any = None
     life_cycle = LifeCycle(
         bookkeeping=bookkeeping,
         serving=OnlineServing(bookkeeping, NoWarmModels()),
         ticketing=Ticketing(bookkeeping, tickets, Links("http://mlc")),
         watcher=TicketWatcher(bookkeeping, tickets),
-        ports=ports,
-        job_handlers={},
+        ports=nobody,
+        run_model_job=nobody,
+        place_model_job=nobody,
+        given_up={},
     )
     app = FastAPI()
     errors.install(app)

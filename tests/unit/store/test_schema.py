@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from mlc_service.store import schema
 from mlc_service.store.database import open_database
 from mlc_service.store.schema import SchemaState
-from mlc_service.store.tables import metadata
+from mlc_service.store.tables import metadata, settings
 from mlc_service.store.units import Units
 
 # what PostgreSQL knows about columns, indexes and constraints, each as one line of text
@@ -93,9 +93,27 @@ def test_a_database_of_an_unknown_revision_is_not_touched(database_url: str) -> 
     database = opened(database_url)
     with database.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.exec_driver_sql("DELETE FROM settings")
     database.dispose()
     units = Units(database_url)
     assert units.schema_state() is SchemaState.UNKNOWN
+    units.close()
+
+
+@pytest.mark.parametrize(("serves_since", "state"), [("0004", SchemaState.NEWER), ("9998", SchemaState.UNKNOWN)])
+def test_an_older_version_goes_on_if_the_newer_schema_says_so(
+    database_url: str, serves_since: str, state: SchemaState
+) -> None:
+    database = opened(database_url)
+    with database.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        changed = connection.execute(
+            settings.update().where(settings.c.name == "schema_serves_since").values(value=serves_since)
+        )
+        assert changed.rowcount == 1
+    database.dispose()
+    units = Units(database_url)
+    assert units.schema_state() is state
     units.close()
 
 

@@ -1,0 +1,138 @@
+"""One place of a worker, in which one job runs at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Lock, Timer
+from time import monotonic
+
+import structlog
+
+from mlc_service.jobs.heartbeat import Heartbeat
+from mlc_service.jobs.one import Workbench, run_in_a_row
+from mlc_service.jobs.work import Lease
+from mlc_service.store.jobs import DueJob
+from mlc_service.store.rows import JobRow
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much a slot takes on at once.
+
+    Up to `batch` jobs are claimed together: claiming one by one costs more than a small job. Those that have not begun
+    `patience_seconds` later are given back, so that a slow job holds up nobody. After `slice_seconds` the slot passes
+    on what else is due and ends its turn.
+    """
+
+    batch: int = 20
+    patience_seconds: float = 0.25
+    slice_seconds: float = 5.0
+
+
+class Slot:
+    """Does jobs of one queue: those it is told of, then whatever else is due, most urgent first."""
+
+    def __init__(
+        self,
+        bench: Workbench,
+        heartbeat: Heartbeat,
+        lease: Lease,
+        queue: str,
+        *,
+        tell: Callable[[Sequence[DueJob]], None],
+        is_stopping: Callable[[], bool],
+        pace: Pace | None = None,
+    ) -> None:
+        """`tell` lets workers know of due jobs; the heartbeat renews leases of the same worker."""
+        self._bench = bench
+        self._heartbeat = heartbeat
+        self._lease = lease
+        self._queue = queue
+        self._tell = tell
+        self._is_stopping = is_stopping
+        self._pace = pace or Pace()
+
+    def work(self, ids: Sequence[str]) -> int:
+        """The jobs of these ids are done or somebody else has them, and what else was due; answers how many it began.
+
+        Never raises: what could not be put on record is found again when its lease runs out.
+        """
+        until = monotonic() + self._pace.slice_seconds
+        begun = 0
+        try:
+            claimed = self._claim(ids)
+            while claimed:
+                begun += self._run(claimed)
+                if self._is_stopping():
+                    return begun
+                if monotonic() > until:
+                    self._pass_on()
+                    return begun
+                claimed = self._claim()
+        except Exception:
+            # not even the failure could be recorded (is the database gone?)
+            log.exception("job_outcome_lost", worker=self._lease.worker)
+        return begun
+
+    def _claim(self, ids: Sequence[str] | None = None) -> list[JobRow]:
+        if self._is_stopping():
+            return []
+        now = self._bench.clock.now()
+        return self._bench.units.run(
+            lambda unit: unit.jobs.claim(
+                self._lease.worker, now, self._lease.until(now), self._pace.batch, queue=self._queue, ids=ids
+            )
+        )
+
+    def _run(self, claimed: Sequence[JobRow]) -> int:
+        waiting = _Waiting(claimed, self._give_back)
+        begun = 0
+        patience = Timer(self._pace.patience_seconds, waiting.give_back)
+        patience.daemon = True
+        if len(claimed) > 1:
+            patience.start()
+        try:
+            while (job := waiting.pop()) is not None:
+                begun += 1
+                run_in_a_row(self._bench, self._heartbeat, job, self._lease, self._is_stopping)
+                if self._is_stopping():
+                    break
+        finally:
+            patience.cancel()
+            waiting.give_back()
+        return begun
+
+    def _give_back(self, unbegun: Sequence[JobRow]) -> None:
+        try:
+            self._bench.units.run(lambda unit: unit.jobs.release([(job.id, job.attempt) for job in unbegun]))
+        except Exception:
+            log.exception("job_release_failed", worker=self._lease.worker, jobs=len(unbegun))
+
+    def _pass_on(self) -> None:
+        """Somebody, perhaps this slot, is told of what is still due."""
+        now = self._bench.clock.now()
+        self._tell(self._bench.units.run(lambda unit: unit.jobs.take_unannounced(now, now, self._pace.batch)))
+
+
+class _Waiting:
+    """Claimed jobs that have not begun. Each is begun or given back, by whichever thread comes first."""
+
+    def __init__(self, jobs: Sequence[JobRow], give_back: Callable[[Sequence[JobRow]], None]) -> None:
+        self._jobs = deque(jobs)
+        self._lock = Lock()
+        self._give_back = give_back
+
+    def pop(self) -> JobRow | None:
+        with self._lock:
+            return self._jobs.popleft() if self._jobs else None
+
+    def give_back(self) -> None:
+        with self._lock:
+            unbegun = list(self._jobs)
+            self._jobs.clear()
+        if unbegun:
+            self._give_back(unbegun)
