@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -125,8 +125,8 @@ class _Workplace:
         self._heartbeat.start()
         log.info("workplace_opened", worker=lease.worker, queue=queue)
 
-    def work(self, ids: Sequence[str]) -> int:
-        return self._slot.work(ids)
+    def work(self) -> int:
+        return self._slot.work()
 
     def close(self, *, hurry: bool = False) -> None:
         in_hand = self._heartbeat.stop()

@@ -1,4 +1,4 @@
-"""Celery, as this service uses it: a bell. Messages carry ids of jobs that are due; all else is in the job table.
+"""Celery, as this service uses it: a bell. Messages carry ids of jobs that are due, the job table says what is done.
 
 Losing every message costs the time until the scheduler tells of the jobs again, a message twice costs a look.
 """

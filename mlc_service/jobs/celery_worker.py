@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import Event, Thread
 from time import monotonic
 from typing import Any, Protocol
@@ -28,8 +28,8 @@ _PAUSE_SECONDS = 1.0
 class Workplace(Protocol):
     """What a process of the pool works with."""
 
-    def work(self, ids: Sequence[str]) -> object:
-        """The jobs of these ids are done or somebody else has them. Never raises."""
+    def work(self) -> object:
+        """What was due is done, or others do it. Never raises."""
 
     def close(self, *, hurry: bool = False) -> None:
         """Nothing of it runs any more; in a hurry, jobs in hand are given back unfinished."""
@@ -63,7 +63,9 @@ def run_worker(
     places: list[Workplace] = []
 
     def run(ids: list[str]) -> None:
-        places[0].work(ids)
+        # these may be done already, and others may be more urgent: the job table knows
+        log.debug("worker_told", ids=ids)
+        places[0].work()
 
     def forked(**_: Any) -> None:
         while not places:

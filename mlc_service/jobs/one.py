@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -14,7 +15,7 @@ from mlc_service.jobs.heartbeat import Heartbeat
 from mlc_service.jobs.work import Done, Failed, Handler, Lease
 from mlc_service.store.errors import LeaseLost
 from mlc_service.store.rows import JobRow
-from mlc_service.store.units import Units
+from mlc_service.store.units import UnitOfWork, Units
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +63,9 @@ def run_in_a_row(
         job = outcome.next if isinstance(outcome, Done) else None
         if job is None:
             return
+        if is_stopping():
+            bench.units.run(partial(_release, job=job))
+            return
 
 
 def end_leases(bench: Workbench, *, all_of_them: bool = False) -> None:
@@ -69,6 +73,10 @@ def end_leases(bench: Workbench, *, all_of_them: bool = False) -> None:
     bench.units.run(
         lambda unit: record_expiries(unit, bench.policy, bench.clock.now(), bench.given_up, all_leases=all_of_them)
     )
+
+
+def _release(unit: UnitOfWork, job: JobRow) -> None:
+    unit.jobs.release([(job.id, job.attempt)])
 
 
 def _handled(bench: Workbench, job: JobRow, lease: Lease) -> Done | Failed | None:

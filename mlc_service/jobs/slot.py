@@ -34,7 +34,7 @@ class Pace:
 
 
 class Slot:
-    """Does jobs of one queue: those it is told of, then whatever else is due, most urgent first."""
+    """Does the jobs of one queue that are due, most urgent first, whenever it is told that there are some."""
 
     def __init__(
         self,
@@ -56,15 +56,15 @@ class Slot:
         self._is_stopping = is_stopping
         self._pace = pace or Pace()
 
-    def work(self, ids: Sequence[str]) -> int:
-        """The jobs of these ids are done or somebody else has them, and what else was due; answers how many it began.
+    def work(self) -> int:
+        """What was due is done, or others do it; answers how many jobs were begun here.
 
         Never raises: what could not be put on record is found again when its lease runs out.
         """
         until = monotonic() + self._pace.slice_seconds
         begun = 0
         try:
-            claimed = self._claim(ids)
+            claimed = self._claim()
             while claimed:
                 begun += self._run(claimed)
                 if self._is_stopping():
@@ -78,14 +78,12 @@ class Slot:
             log.exception("job_outcome_lost", worker=self._lease.worker)
         return begun
 
-    def _claim(self, ids: Sequence[str] | None = None) -> list[JobRow]:
+    def _claim(self) -> list[JobRow]:
         if self._is_stopping():
             return []
         now = self._bench.clock.now()
         return self._bench.units.run(
-            lambda unit: unit.jobs.claim(
-                self._lease.worker, now, self._lease.until(now), self._pace.batch, queue=self._queue, ids=ids
-            )
+            lambda unit: unit.jobs.claim(self._lease.worker, now, self._lease.until(now), self._pace.batch, self._queue)
         )
 
     def _run(self, claimed: Sequence[JobRow]) -> int:
@@ -103,6 +101,9 @@ class Slot:
                     break
         finally:
             patience.cancel()
+            if patience.ident is not None:
+                # what it is just giving back must be there for the next claim
+                patience.join()
             waiting.give_back()
         return begun
 
@@ -113,7 +114,7 @@ class Slot:
             log.exception("job_release_failed", worker=self._lease.worker, jobs=len(unbegun))
 
     def _pass_on(self) -> None:
-        """Somebody, perhaps this slot, is told of what is still due."""
+        """Somebody, perhaps this slot, is told that there is more."""
         now = self._bench.clock.now()
         self._tell(self._bench.units.run(lambda unit: unit.jobs.take_unannounced(now, now, self._pace.batch)))
 

@@ -113,10 +113,11 @@ _TO_RUNNING = (
 
 
 @cache
-def _claim(of_queue: bool, of_ids: bool) -> ReturningUpdate[Any]:
+def _claim(of_queue: bool) -> ReturningUpdate[Any]:
     """Due jobs become running, passing over rows that somebody else is just claiming."""
     other = jobs.alias("other")
-    is_open = and_(other.c.state == "ready", other.c.suspended.is_(False), other.c.due <= bindparam("now"))
+    # a CASE: as long as PostgreSQL has no statistics, it would go through all that is due for each candidate
+    is_open = case((other.c.due <= bindparam("now"), and_(other.c.state == "ready", other.c.suspended.is_(False))))
     comes_first = (
         select(other.c.id)
         .where(
@@ -135,10 +136,8 @@ def _claim(of_queue: bool, of_ids: bool) -> ReturningUpdate[Any]:
     )
     if of_queue:
         candidates = candidates.where(jobs.c.queue == bindparam("of_queue"))
-    if of_ids:
-        candidates = candidates.where(jobs.c.id.in_(bindparam("ids", expanding=True)))
     chosen = (
-        candidates.order_by(jobs.c.priority.desc(), jobs.c.due, jobs.c.id)
+        candidates.order_by(jobs.c.priority.desc(), jobs.c.due)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
         # a CTE, because PostgreSQL may run a subquery with LIMIT more than once and so claim more than that
@@ -244,22 +243,17 @@ class Jobs:
         now: datetime,
         lease_until: datetime,
         limit: int,
-        *,
         queue: str | None = None,
-        ids: Sequence[str] | None = None,
     ) -> list[JobRow]:
         """Up to `limit` due jobs are this worker's until `lease_until`, most urgent first.
 
-        Only those of a queue or among some ids, if that is said. Rows that somebody else is just claiming are passed
-        over, not waited for. Of an instance's exclusive jobs only the first is given out, and only while none of them
-        runs.
+        Only those of a queue, if one is named. Rows that somebody else is just claiming are passed over, not waited
+        for. Of an instance's exclusive jobs only the first is given out, and only while none of them runs.
         """
         given: dict[str, Any] = {"now": now, "most": limit, "new_worker": worker, "new_lease": lease_until}
         if queue is not None:
             given["of_queue"] = queue
-        if ids is not None:
-            given["ids"] = list(ids)
-        rows = self._connection.execute(_claim(queue is not None, ids is not None), given)
+        rows = self._connection.execute(_claim(queue is not None), given)
         claimed = [JobRow._make(row) for row in rows]
         return sorted(claimed, key=lambda job: (-job.priority, job.due, job.id))
 

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.recovery.fleet import Effects, Fleet, Postgres, RedisServer, debian_postgres, has_redis
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL that may be restarted."""
+    binaries = debian_postgres()
+    if binaries is None:
+        pytest.skip("needs Debian's PostgreSQL server: it is restarted in the middle (scripts/ensure_services.sh)")
+    with Postgres(binaries) as running:
+        yield running
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis that may be killed."""
+    if not has_redis():
+        pytest.skip("needs redis-server: it is killed in the middle (scripts/ensure_services.sh)")
+    with RedisServer() as running:
+        yield running
+
+
+@pytest.fixture
+def effects() -> Iterator[Effects]:
+    with Effects() as running:
+        yield running
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, postgres: Postgres, redis_server: RedisServer) -> Iterator[Fleet]:
+    """A service without any process yet."""
+    with Fleet(tmp_path, postgres.url, redis_server.url) as made:
+        yield made
+
+
+@pytest.fixture
+def make_fleet(tmp_path: Path, postgres: Postgres, redis_server: RedisServer) -> Iterator[Callable[..., Fleet]]:
+    """Makes a service with settings of one's own."""
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> Fleet:
+            return stack.enter_context(Fleet(tmp_path, postgres.url, redis_server.url, **settings))
+
+        yield make
