@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import count
 from time import process_time
 from typing import Any
@@ -44,6 +44,7 @@ class World:
     def __init__(self, definitions: Iterable[Definition]) -> None:
         self.definitions = {definition.key: definition for definition in definitions}
         self.rows: dict[str, Row] = {}
+        self.zone: tzinfo = UTC
         self.scripts_at: list[float] = []
         self._ids = (f"{number:08x}-0000-4000-8000-000000000000" for number in count(1))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mlc_service.language.groovy_toolchain import GroovySettings
 from mlc_service.tickets.jira import JiraSettings
@@ -59,6 +60,7 @@ class Settings:
     signal_at_once: int = 100
     runtime_patience_seconds: float = 600.0
     admin_password: str | None = None
+    time_zone: str = "UTC"
 
     def __post_init__(self) -> None:
         if not self.authentication and not is_loopback(self.host):
@@ -67,6 +69,10 @@ class Settings:
             )
         if self.ticket_system == "jira" and self.jira is None:
             raise InvalidSettings("MLC_TICKETS=jira needs MLC_JIRA_URL, MLC_JIRA_PROJECT and a login")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise InvalidSettings(f"MLC_TIME_ZONE={self.time_zone!r} is no time zone such as Europe/Berlin") from None
 
     def must_be_shared(self) -> str:
         """The Redis URL of a service spread over several processes. Raises InvalidSettings where it cannot be one."""
@@ -147,6 +153,7 @@ def settings_from(environment: Mapping[str, str] | None = None, **given: object)
         "signal_at_once": int(source.number("MLC_SIGNAL_AT_ONCE", 100)),
         "runtime_patience_seconds": source.number("MLC_RUNTIME_PATIENCE_SECONDS", 600.0),
         "admin_password": source.secret("MLC_ADMIN_PASSWORD"),
+        "time_zone": source.text("MLC_TIME_ZONE") or "UTC",
     }
     values.update({name: value for name, value in given.items() if value is not None})
     values["groovy"] = GroovySettings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import delegates
 from mlc_service import __version__
@@ -92,7 +93,14 @@ def put_together(
         extra_checks={"feel": check_feel_script},
     )
     registry = DelegateRegistry(delegates.CATALOGUE)
-    around = Surroundings(clock, scripts, registry, listen=ListenerCaller(registry), at_once=settings.signal_at_once)
+    around = Surroundings(
+        clock,
+        scripts,
+        registry,
+        listen=ListenerCaller(registry),
+        at_once=settings.signal_at_once,
+        zone=ZoneInfo(settings.time_zone),
+    )
     cycle = life_cycle(
         units,
         clock,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class Callee:
 
 class Host(Protocol):
     """Carries out what the engine cannot do by itself; each call answers at once and touches no instance."""
+
+    @property
+    def zone(self) -> tzinfo:
+        """Where the clocks hang that cron expressions speak of."""
 
     def run_script(
         self, language: str, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any]

@@ -29,6 +29,8 @@ _DURATION = re.compile(
 )
 _REPEATS = re.compile(r"R(\d{0,9})")
 _LONGEST = 64
+# firings of a counted cycle that nothing ran for; more at once would be a storm
+MOST_MADE_UP = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +120,9 @@ def next_due(
 ) -> tuple[datetime, int | None] | None:
     """The cycle's firing after the one due at `previous_due`, with how many follow it; None if there is none.
 
-    `remaining` is what the last answer said. Counted from `previous_due`, so a late worker causes no drift. Of an
-    endless cycle, which a cron expression is too, firings missed while nothing ran are skipped rather than made up one
-    by one; a counted cycle makes up for each.
+    `remaining` is what the last answer said. Counted from `previous_due`, so a late worker causes no drift. Firings
+    missed while nothing ran are not made up for, all at once, when it runs again: of an endless cycle, which a cron
+    expression is too, they are skipped; of a counted cycle the last `MOST_MADE_UP` are made up for.
     """
     if remaining == 0:
         return None
@@ -131,9 +133,12 @@ def next_due(
     due = _plus(previous_due, cycle.step)
     if remaining is None and due < now:
         due = _first_not_before(due, cycle.step, now)
+    if remaining is not None:
+        skipped = max(0, min(_missed(due, cycle.step, now), remaining) - MOST_MADE_UP)
+        due, remaining = _plus(due, cycle.step, skipped), remaining - 1 - skipped
     if cycle.end is not None and due > cycle.end:
         return None
-    return due, None if remaining is None else remaining - 1
+    return due, remaining
 
 
 def parse_date(text: str) -> datetime:
@@ -242,6 +247,16 @@ def _first_before_end(end: datetime, cycle: Cycle, now: datetime) -> tuple[datet
                 break
             due, following = earlier, following + 1
     return due, None if limit is None else following
+
+
+def _missed(due: datetime, step: Step, now: datetime) -> int:
+    """How many firings, the one at `due` included, lie before now."""
+    if not step.months:
+        return max(0, -((due - now) // step.rest))
+    missed = 0
+    while _plus(due, step, missed) < now:
+        missed += 1
+    return missed
 
 
 def _first_not_before(due: datetime, step: Step, now: datetime) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any
 
 from mlc_service.delegate_api import BpmnError
@@ -30,6 +31,11 @@ class UnitHost:
         self._unit = unit
         self._around = around
         self._definition = definition
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of the service's settings."""
+        return self._around.zone
 
     def run_script(
         self, language: str, source: str, variables: Mapping[str, Any], facts: Mapping[str, Any]

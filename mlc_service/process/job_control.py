@@ -54,7 +54,7 @@ def recalculate_job_due(unit: UnitOfWork, around: Surroundings, id: str, *, from
     if not expression.is_literal:
         value = expression.evaluate(_names(unit, around, job) | {"__now__": now})
         text = value.isoformat() if isinstance(value, datetime) else str(value)
-    due, _ = timers.first_due(kind, text, job.created if from_creation else now)
+    due, _ = timers.first_due(kind, text, job.created if from_creation else now, zone=around.zone)
     unit.jobs.set_due(id, due)
 
 

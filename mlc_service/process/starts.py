@@ -63,7 +63,8 @@ def next_job(job: JobRow, around: Surroundings) -> JobRow | None:
     if plan["kind"] != "cycle":
         return None
     now = around.clock.now()
-    following = timers.next_due(plan["text"], datetime.fromisoformat(plan["due"]), plan["remaining"], now)
+    before = datetime.fromisoformat(plan["due"])
+    following = timers.next_due(plan["text"], before, plan["remaining"], now, zone=around.zone)
     if following is None:
         return None
     due, remaining = following
@@ -87,7 +88,7 @@ def _first_job(
     row: ProcessDefinitionRow, start: StartTrigger, timer: TimerSpec, around: Surroundings, now: datetime
 ) -> JobRow:
     text = _text(timer.text, now)
-    due, remaining = timers.first_due(timer.kind, text, now)
+    due, remaining = timers.first_due(timer.kind, text, now, zone=around.zone)
     return new_job(
         new_id(now),
         TIMER_START,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
 from mlc_service.clock import Clock
 from mlc_service.jobs.failures import RetryPolicy
@@ -17,7 +18,7 @@ class Surroundings:
     """The clock, the script runner, the delegates diagrams may name, how jobs are retried, and the parsed files.
 
     `listen` calls a delegate that is a listener. A signal or message that more than `at_once` wait for is carried out
-    by a job for each of them, after the command.
+    by a job for each of them, after the command. `zone` is where the clocks hang that cron expressions speak of.
     """
 
     clock: Clock
@@ -27,3 +28,4 @@ class Surroundings:
     parsed: Parsed = field(default_factory=Parsed)
     listen: Callable[[ListenerCall], ListenerOutcome] = refuse
     at_once: int = 100
+    zone: tzinfo = UTC

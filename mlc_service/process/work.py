@@ -31,10 +31,12 @@ from mlc_service.process.signals import SIGNAL
 from mlc_service.process.starts import TIMER_START, next_job
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.errors import LeaseLost, NotFound
-from mlc_service.store.rows import JobRow
+from mlc_service.store.rows import CONTINUATION, JobRow
 from mlc_service.store.units import UnitOfWork, Units
 
 log = structlog.get_logger(__name__)
+
+_LATE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,15 @@ class _Work:
         assert job.instance_id is not None
         assert job.number is not None
         number = job.number
+        self._log_if_late(job)
         return self._feed(job, lease, lambda execution: how(execution, number))
+
+    def _log_if_late(self, job: JobRow) -> None:
+        """A timer that fires long after it was due says so: nothing ran, or a clock was set."""
+        late = (self._around.clock.now() - job.due).total_seconds()
+        if job.kind != CONTINUATION and late > _LATE_SECONDS:
+            facts = {"job_id": job.id, "activity_id": job.activity_id, "definition_id": job.definition_id}
+            log.warning("timer_late", seconds=round(late), **facts)
 
     def delegate(self, job: JobRow, lease: Lease, delegates: Delegates) -> Done | Failed:
         """The delegate has done its work and the engine knows. Nothing is locked while it works."""
@@ -148,6 +158,7 @@ class _Work:
 
     def start_by_timer(self, job: JobRow, lease: Lease) -> Done | Failed:  # noqa: ARG002
         """The definition is started, and its next firing is planned."""
+        self._log_if_late(job)
 
         def work(unit: UnitOfWork) -> None:
             unit.jobs.finish(job.id, job.attempt)

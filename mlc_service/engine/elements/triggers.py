@@ -71,14 +71,16 @@ class TimerTrigger:
     def _first(self, token: Token) -> tuple[str, datetime, int | None]:
         value = self.source.value(token)
         text = value.isoformat() if isinstance(value, datetime) else str(value)
-        return text, *timers.first_due(self.cycle_kind, text, token.workflow.now)
+        instance = token.workflow
+        return text, *timers.first_due(self.cycle_kind, text, instance.now, zone=instance.host.zone)
 
     def rearm(self, token: Token, node: Node, detail: Any) -> None:
         """The next firing of a repeating timer is armed, if one is left."""
         text, due_text, remaining = detail
         if self.cycle_kind != "cycle" or remaining == 0:
             return
-        following = timers.next_due(text, datetime.fromisoformat(due_text), remaining, token.workflow.now)
+        instance, before = token.workflow, datetime.fromisoformat(due_text)
+        following = timers.next_due(text, before, remaining, instance.now, zone=instance.host.zone)
         if following is not None:
             self._arm(token, node, text, *following)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Any
 
@@ -78,6 +78,7 @@ class TestHost:
         self.called: dict[str, Definition] = {}
         self.wanted: list[CalledElement] = []
         self.said: list[str] = []
+        self.zone: tzinfo = UTC
         self.driver: Driver
 
     def run_script(

@@ -181,6 +181,27 @@ def test_missed_firings_of_a_counted_cycle_are_made_up() -> None:
     assert next_due("R3/PT10M", at("2024-01-31T12:10"), 2, at("2024-02-02T00:00")) == (at("2024-01-31T12:20"), 1)
 
 
+@pytest.mark.parametrize(("step", "long_after"), [("PT1M", "2024-02-02T00:00"), ("P1M", "2054-01-01T00:00")])
+def test_of_many_missed_firings_of_a_counted_cycle_the_last_ten_are_made_up_for(step: str, long_after: str) -> None:
+    now = at(long_after)
+    due, remaining = at("2024-01-31T12:00"), 100_000
+    made_up = []
+    while due < now:
+        following = next_due(f"R100001/{step}", due, remaining, now)
+        assert following is not None
+        due, left = following
+        assert left is not None
+        remaining = left
+        if due < now:
+            made_up.append(due)
+    assert len(made_up) == 10
+    assert remaining < 100_000 - 10
+
+
+def test_a_counted_cycle_that_was_missed_whole_fires_its_last_ones() -> None:
+    assert next_due("R50/PT1M", at("2024-01-31T12:00"), 49, at("2024-02-02T00:00")) == (at("2024-01-31T12:40"), 9)
+
+
 @given(st.integers(1, 50), st.integers(1, 10_000))
 def test_a_counted_cycle_is_evenly_spaced(count: int, seconds: int) -> None:
     times = firings(f"R{count}/PT{seconds}S", 100)
