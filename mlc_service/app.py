@@ -15,6 +15,7 @@ from fastapi import FastAPI
 import delegates
 from mlc_service import __version__
 from mlc_service.clock import Clock, SystemClock
+from mlc_service.database_metrics import DatabaseMetrics
 from mlc_service.delegate_api import DelegateRegistry
 from mlc_service.dmn.script import check_feel_script, feel_script
 from mlc_service.identity import Gate, Identity, OpenDoor
@@ -24,6 +25,8 @@ from mlc_service.language.scripts import ScriptRunner
 from mlc_service.lifecycle.delegate_calls import ListenerCaller
 from mlc_service.lifecycle.engines import ensure_engine
 from mlc_service.lifecycle.life_cycle import LifeCycle, life_cycle
+from mlc_service.metrics import COUNTED
+from mlc_service.probes import scraped
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.process.work import handlers
 from mlc_service.rest.application import create_app
@@ -124,6 +127,7 @@ class Service:
                 board=self.units.begin if settings.ticket_system == "board" else None,
                 routers=[model_manage_router(self._life_cycle)],
                 version=__version__,
+                metrics=scraped(COUNTED, DatabaseMetrics(self.units, self._clock)) if settings.metrics else None,
             )
         )
 

@@ -41,9 +41,9 @@ def up(
     from mlc_service.app import DataInUse, OutdatedSchema, Service
     from mlc_service.settings import InvalidSettings, settings_from
 
-    logs.configure()
     try:
         chosen = settings_from(host=host, port=port, data=data, authentication=not no_auth, runs_jobs=jobs == "on")
+        logs.configure(chosen.log_level, chosen.log_format)
         listener = server.listen(chosen.host, chosen.port)
         settings = replace(chosen, port=server.port_of(listener))
         service = Service(settings)

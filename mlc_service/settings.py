@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 from mlc_service.language.groovy_toolchain import GroovySettings
+from mlc_service.logs import LogFormat, LogLevel
 from mlc_service.tickets.jira import JiraSettings
 
 TicketSystem = Literal["board", "jira"]
 SandboxKind = Literal["landlock", "rlimits"]
+_TRACE_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
@@ -52,6 +54,12 @@ class Settings:
     ticket_system: TicketSystem = "board"
     ticket_poll_seconds: float = 1.0
     jira: JiraSettings | None = field(default=None)
+    redis_url: str | None = None
+    log_level: LogLevel = "info"
+    log_format: LogFormat | None = None
+    metrics: bool = True
+    metrics_port: int | None = None
+    traces: bool = False
 
     def __post_init__(self) -> None:
         if not self.authentication and not is_loopback(self.host):
@@ -122,6 +130,13 @@ def settings_from(environment: Mapping[str, str] | None = None, **given: object)
         "ticket_system": source.choice("MLC_TICKETS", ("board", "jira")),
         "ticket_poll_seconds": source.number("MLC_TICKET_POLL_SECONDS", jira_poll),
         "jira": _jira(source),
+        "redis_url": source.secret("MLC_REDIS_URL"),
+        "log_level": source.choice("MLC_LOG_LEVEL", ("info", "debug", "warning", "error")),
+        "log_format": source.choice("MLC_LOG_FORMAT", ("", "console", "json")) or None,
+        "metrics": source.choice("MLC_METRICS", ("on", "off")) == "on",
+        "metrics_port": source.port("MLC_METRICS_PORT"),
+        # all else about traces is read by OpenTelemetry itself
+        "traces": any(source.text(name) for name in _TRACE_ENDPOINTS),
     }
     values.update({name: value for name, value in given.items() if value is not None})
     values["groovy"] = GroovySettings(
@@ -131,6 +146,14 @@ def settings_from(environment: Mapping[str, str] | None = None, **given: object)
         one_script_per_jvm=source.choice("MLC_GROOVY_ISOLATED", ("0", "1")) == "1",
     )
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def set_variable(name: str, value: str | None) -> None:
+    """The variable has this value, or none: for libraries that take what we know from the environment only."""
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 class _Environment:
@@ -156,6 +179,14 @@ class _Environment:
             return default if text is None else float(text)
         except ValueError:
             raise InvalidSettings(f"{name}={text!r} is not a number") from None
+
+    def port(self, name: str) -> int | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        if not text.isdecimal() or int(text) > 65535:
+            raise InvalidSettings(f"{name}={text!r} is not a port")
+        return int(text)
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str:
         text = self.text(name) or choices[0]

@@ -105,6 +105,12 @@ def _open_sqlite(url: URL, pool_size: int) -> Engine:
     return engine
 
 
+def error_code(error: DBAPIError) -> str:
+    """PostgreSQL's five signs, SQLite's name: for telling kinds of errors apart, of which there are few."""
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return str(code or type(error).__name__)
+
+
 def is_race(error: DBAPIError) -> bool:
     """Whether the same transaction, run again, can succeed: somebody else was in the way, nothing else is wrong."""
     cause = error.orig

@@ -18,12 +18,13 @@ from threading import Lock, get_ident
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, StatementError
 
+from mlc_service import metrics
 from mlc_service.store import schema
 from mlc_service.store.board import BoardTickets
-from mlc_service.store.database import is_race, open_database
+from mlc_service.store.database import error_code, is_race, open_database
 from mlc_service.store.decision_history import DecisionHistory
 from mlc_service.store.definitions import DecisionDefinitions, Definitions
 from mlc_service.store.deployments import Deployments
@@ -31,6 +32,7 @@ from mlc_service.store.documents import Blobs, Documents
 from mlc_service.store.errors import UnstorableText
 from mlc_service.store.executions import Executions
 from mlc_service.store.external_tasks import ExternalTasks
+from mlc_service.store.figures import Figures
 from mlc_service.store.history import History
 from mlc_service.store.incidents import Incidents
 from mlc_service.store.instances import Instances
@@ -69,9 +71,9 @@ class UnitOfWork:
         self.instances = Instances(connection)
         self.executions = Executions(connection)
         self.tasks = Tasks(connection)
-        self.jobs = Jobs(connection, self._new_jobs)
+        self.jobs = Jobs(connection, self._new_jobs, self.after_commit)
         self.subscriptions = Subscriptions(connection)
-        self.incidents = Incidents(connection)
+        self.incidents = Incidents(connection, self.after_commit)
         self.history = History(connection)
         self.decision_history = DecisionHistory(connection)
         self.users = Users(connection)
@@ -81,6 +83,7 @@ class UnitOfWork:
         self.ticket_openings = TicketOpenings(connection)
         self.service_processes = ServiceProcesses(connection)
         self.duties = Duties(connection)
+        self.figures = Figures(connection)
 
     def documents(self, kind: str) -> Documents:
         """The life cycle's documents of one kind (any word will do; each has its own)."""
@@ -180,6 +183,7 @@ class Units:
             except DBAPIError as error:
                 if tries == _MOST_TRIES or not is_race(error):
                     raise
+                metrics.TRANSACTIONS_REPEATED.labels(error_code(error)).inc()
                 log.info("transaction_repeated", tries=tries, cause=str(error.orig))
 
     def read(self, work: Callable[[UnitOfWork], T]) -> T:
@@ -209,6 +213,10 @@ class Units:
         with self._reader.connect() as connection:
             now = connection.exec_driver_sql(asked).scalar_one()
         return (datetime.fromisoformat(now) if isinstance(now, str) else now).astimezone(UTC)
+
+    def instrument(self, instrument: Callable[[Engine], object]) -> None:
+        """`instrument` has been given SQLAlchemy's engine, for tools that listen to what it does."""
+        instrument(self._database)
 
     def close(self) -> None:
         """All connections are closed."""
