@@ -135,6 +135,34 @@ def groovy_install(data: Data = None) -> None:
 
 
 @cli.command()
+def doctor(
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+) -> None:
+    """Says what is well with this set-up, what is not, and what to do. Ends with 1 if something fails."""
+    import json
+
+    from mlc_service import doctor as checks
+    from mlc_service import logs
+    from mlc_service.clock import SystemClock
+    from mlc_service.settings import settings_from
+
+    logs.configure("error")
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    findings = []
+    for finding in checks.examine(lambda: settings_from(data=data), SystemClock()):
+        findings.append(finding)
+        if not as_json:
+            _out.print(finding.status.ljust(5), style=colours[finding.status], end="")
+            remedy = f" - {finding.remedy}" if finding.remedy else ""
+            line = f"{finding.name.ljust(16)} {finding.message}{remedy}"
+            _out.print(line, highlight=False, markup=False, soft_wrap=True)
+    if as_json:
+        print(json.dumps(checks.as_json(findings), indent=2))
+    raise SystemExit(1 if checks.worst(findings) == "fail" else 0)
+
+
+@cli.command()
 def version() -> None:
     """Prints the version."""
     _out.print(__version__, highlight=False)

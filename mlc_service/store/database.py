@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,14 @@ def _open_sqlite(url: URL, pool_size: int) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def database_clock(connection: Connection) -> datetime:
+    """What the database's clock says; that of a SQLite file is this machine's."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    asked = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')" if is_sqlite else "SELECT clock_timestamp()"
+    now = connection.exec_driver_sql(asked).scalar_one()
+    return (datetime.fromisoformat(now) if isinstance(now, str) else now).astimezone(UTC)
 
 
 def error_code(error: DBAPIError) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Lock, get_ident
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from mlc_service import metrics
 from mlc_service.store import schema
 from mlc_service.store.board import BoardTickets
-from mlc_service.store.database import error_code, is_race, open_database
+from mlc_service.store.database import database_clock, error_code, is_race, open_database
 from mlc_service.store.decision_history import DecisionHistory
 from mlc_service.store.definitions import DecisionDefinitions, Definitions
 from mlc_service.store.deployments import Deployments
@@ -47,6 +47,8 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 _MOST_TRIES = 5
+# connections that are kept; under load there may be twice as many
+POOL_SIZE = 16
 
 
 class UnitOfWork:
@@ -141,7 +143,7 @@ class _OneAtATime:
 class Units:
     """Gives out units of work on one database. Safe to use from any number of threads."""
 
-    def __init__(self, database_url: str, pool_size: int = 16) -> None:
+    def __init__(self, database_url: str, pool_size: int = POOL_SIZE) -> None:
         self.database_url = database_url
         self._database = open_database(database_url, pool_size)
         self._reader = self._database.execution_options(mlc_reads_only=True)
@@ -208,11 +210,8 @@ class Units:
 
     def database_time(self) -> datetime:
         """What the database's clock says; that of a SQLite file is this machine's."""
-        is_sqlite = self._database.dialect.name == "sqlite"
-        asked = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')" if is_sqlite else "SELECT clock_timestamp()"
         with self._reader.connect() as connection:
-            now = connection.exec_driver_sql(asked).scalar_one()
-        return (datetime.fromisoformat(now) if isinstance(now, str) else now).astimezone(UTC)
+            return database_clock(connection)
 
     def instrument(self, instrument: Callable[[Engine], object]) -> None:
         """`instrument` has been given SQLAlchemy's engine, for tools that listen to what it does."""
