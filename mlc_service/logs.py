@@ -27,7 +27,7 @@ _SECRET_NAME = re.compile(r"(?i)(^|[_-])(password|passwd|pwd|secret|token|author
 # in this order: a password in an address, a header, a query or connection string, a JSON text
 _SECRET_TEXTS = (
     re.compile(r"(?P<before>://[^\s/@:\"']*:)[^\s@\"']+(?=@)"),
-    re.compile(r"(?P<before>\b(?:Bearer|Basic) +)[A-Za-z0-9._~+/=-]{8,}"),
+    re.compile(r"(?P<before>\b(?:Bearer|Basic) +)(?!realm=)[A-Za-z0-9._~+/=-]{8,}"),
     re.compile(r"(?i)(?P<before>\b\w*(?:password|passwd|pwd|secret|token|api_?key)=)[^\s&;,\"'\\]+"),
     re.compile(
         r"(?i)(?P<before>[\"']\w*(?:password|passwd|pwd|secret|token|authorization|api_?key)\\?[\"']\s*:\s*\\?[\"'])"

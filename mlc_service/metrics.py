@@ -79,7 +79,25 @@ BROADCASTS = Counter(
     registry=COUNTED,
 )
 
+_ALL = (
+    JOB_SECONDS,
+    JOB_WAIT_SECONDS,
+    LEASES_EXPIRED,
+    INSTANCES_STARTED,
+    INSTANCES_ENDED,
+    INCIDENTS_OPENED,
+    INCIDENTS_RESOLVED,
+    REQUEST_SECONDS,
+    TRANSACTIONS_REPEATED,
+    BROADCASTS,
+)
 _INCIDENT_KINDS = ("failedJob", "failedExternalTask")
+
+
+def forget() -> None:
+    """Nothing has been counted yet."""
+    for metric in _ALL:
+        metric.clear()
 
 
 def incident_kind(kind: str) -> str:

@@ -17,6 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from mlc_service.metrics import forget
 from mlc_service.readiness import Readiness
 from mlc_service.settings import set_variable
 
@@ -43,7 +44,7 @@ def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
 class SharedMetrics(Collector):
     """What this process and all that it forks have counted, those that are gone included.
 
-    To be made before anything is counted: what this process had counted by itself is forgotten. `folder` is this
+    To be made before the first fork; what this process had counted by itself is forgotten. `folder` is this
     process's alone and is emptied; prometheus_client keeps two small files of numbers there for each process.
     """
 
@@ -52,6 +53,7 @@ class SharedMetrics(Collector):
         folder.mkdir(parents=True)
         self._folder = folder
         self._lock = Lock()
+        forget()
         # prometheus_client reads it after each fork
         set_variable("PROMETHEUS_MULTIPROC_DIR", str(folder))
         values.ValueClass = values.MultiProcessValue()

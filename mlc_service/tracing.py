@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 _NAME = "mlc_service"
 # probes would be most of what is collected
 _NOT_TRACED = "healthz,readyz,metrics"
+# two for each request that say nothing
+_NO_SPANS: list[Any] = ["receive", "send"]
 
 
 class Instrumentable(Protocol):
@@ -106,17 +108,18 @@ def _provider(role: str, version: str, exporter: SpanExporter | None) -> Any:
 def _instrument(provider: Any, app: Any, units: Instrumentable | None, ending: ExitStack) -> None:
     from opentelemetry.instrumentation.celery import CeleryInstrumentor
     from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-    from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+    from opentelemetry.instrumentation.sqlalchemy.engine import EngineTracer
+    from opentelemetry.metrics import get_meter
 
     CeleryInstrumentor().instrument(tracer_provider=provider)
     ending.callback(CeleryInstrumentor().uninstrument)
     if app is not None:
-        FastAPIInstrumentor.instrument_app(app, tracer_provider=provider, excluded_urls=_NOT_TRACED)
-    if units is not None:
-        # it declares SQLAlchemy < 2.1, works with 2.1, and would otherwise do nothing but log a line
-        units.instrument(
-            lambda engine: SQLAlchemyInstrumentor().instrument(
-                engine=engine, tracer_provider=provider, skip_dep_check=True
-            )
+        FastAPIInstrumentor.instrument_app(
+            app, tracer_provider=provider, excluded_urls=_NOT_TRACED, exclude_spans=_NO_SPANS
         )
-        ending.callback(SQLAlchemyInstrumentor().uninstrument)
+    if units is not None:
+        # not `SQLAlchemyInstrumentor`: it declares SQLAlchemy < 2.1, imports the asyncio part, which needs greenlet,
+        # and changes SQLAlchemy for the whole process, where one engine is enough
+        usage = get_meter(_NAME).create_up_down_counter("db.client.connections.usage", "connections")
+        units.instrument(lambda engine: EngineTracer(provider.get_tracer(_NAME), engine, usage))
+        ending.callback(EngineTracer.remove_all_event_listeners)
