@@ -283,9 +283,9 @@ def processes(alive: Sequence[ServiceProcessRow]) -> Iterator[Finding]:
         of_role = [process for process in alive if process.role == role]
         if of_role:
             hosts = ", ".join(sorted({process.host for process in of_role}))
-            yield Finding(f"{role}s", "ok", f"{len(of_role)} alive on {hosts}")
+            yield Finding(role, "ok", f"{len(of_role)} alive on {hosts}")
         else:
-            yield Finding(f"{role}s", status, f"none alive: {loss}", f"Start one: mlc {role}.")
+            yield Finding(role, status, f"none alive: {loss}", f"Start one: mlc {role}.")
 
 
 def queues(waiting: Mapping[str, Waiting], served: set[str | None]) -> Iterator[Finding]:

@@ -138,10 +138,10 @@ def test_a_queue_with_jobs_that_nobody_serves_is_a_failure(postgres_url: str, tm
         "fail",
         "1 jobs wait in queue 'gpu', which nobody serves",
     )
-    assert found["workers"] == Finding("workers", "ok", "1 alive on here")
+    assert found["worker"] == Finding("worker", "ok", "1 alive on here")
     # a minute without a sign of life: it counts as gone
-    assert found["apis"].status == "warn"
-    assert found["schedulers"].status == "fail"
+    assert found["api"].status == "warn"
+    assert found["scheduler"].status == "fail"
     assert found["due jobs"].status == "warn"
     assert found["connections"].status == "ok"
     assert found["redis"].status == "fail"
