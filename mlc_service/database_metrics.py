@@ -13,6 +13,8 @@ from prometheus_client.registry import Collector
 
 from mlc_service.clock import Clock
 from mlc_service.metrics import incident_kind
+from mlc_service.store.figures import Waiting
+from mlc_service.store.rows import JOBS
 from mlc_service.store.units import UnitOfWork, Units
 
 log = structlog.get_logger(__name__)
@@ -54,18 +56,19 @@ class DatabaseMetrics(Collector):
 
 
 def _gauges(unit: UnitOfWork, now: datetime) -> list[Metric]:
+    # of the usual queue there is always something to say, so that no line of a dashboard is interrupted
     waiting = GaugeMetricFamily("mlc_jobs_waiting", "Jobs that are due and not claimed.", labels=["queue"])
     oldest = GaugeMetricFamily(
         "mlc_jobs_oldest_due_seconds", "For how long the first of the waiting jobs has been due.", labels=["queue"]
     )
-    for queue, jobs in unit.figures.waiting_jobs(now).items():
+    for queue, jobs in {JOBS: Waiting(0, now), **unit.figures.waiting_jobs(now)}.items():
         waiting.add_metric([queue], jobs.how_many)
         oldest.add_metric([queue], (now - jobs.oldest_due).total_seconds())
     running = GaugeMetricFamily("mlc_jobs_running", "Jobs that a worker holds a lease of.", labels=["queue"])
-    for queue, count in unit.figures.jobs_in("running").items():
+    for queue, count in {JOBS: 0, **unit.figures.jobs_in("running")}.items():
         running.add_metric([queue], count)
     failed = GaugeMetricFamily("mlc_jobs_failed", "Jobs without tries left.", labels=["queue"])
-    for queue, count in unit.figures.jobs_in("failed").items():
+    for queue, count in {JOBS: 0, **unit.figures.jobs_in("failed")}.items():
         failed.add_metric([queue], count)
     incidents = GaugeMetricFamily("mlc_incidents_open", "Incidents that wait for a person.", labels=["kind"])
     of_kinds: dict[str, int] = {}
