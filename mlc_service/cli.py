@@ -46,9 +46,9 @@ def up(
     from mlc_service.app import DataInUse, OutdatedSchema, Service
     from mlc_service.settings import InvalidSettings, settings_from
 
-    logs.configure()
     try:
         chosen = settings_from(host=host, port=port, data=data, authentication=not no_auth, runs_jobs=jobs == "on")
+        logs.configure(chosen.log_level, chosen.log_format)
         listener = server.listen(chosen.host, chosen.port)
         settings = replace(chosen, port=server.port_of(listener))
         service = Service(settings)
@@ -216,6 +216,34 @@ def groovy_install(data: Data = None) -> None:
 
 
 @cli.command()
+def doctor(
+    data: Data = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
+) -> None:
+    """Says what is well with this set-up, what is not, and what to do. Ends with 1 if something fails."""
+    import json
+
+    from mlc_service import doctor as checks
+    from mlc_service import logs
+    from mlc_service.clock import SystemClock
+    from mlc_service.settings import settings_from
+
+    logs.configure("error")
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    findings = []
+    for finding in checks.examine(lambda: settings_from(data=data), SystemClock()):
+        findings.append(finding)
+        if not as_json:
+            _out.print(finding.status.ljust(5), style=colours[finding.status], end="")
+            remedy = f" - {finding.remedy}" if finding.remedy else ""
+            line = f"{finding.name.ljust(16)} {finding.message}{remedy}"
+            _out.print(line, highlight=False, markup=False, soft_wrap=True)
+    if as_json:
+        print(json.dumps(checks.as_json(findings), indent=2))
+    raise SystemExit(1 if checks.worst(findings) == "fail" else 0)
+
+
+@cli.command()
 def version() -> None:
     """Prints the version."""
     _out.print(__version__, highlight=False)
@@ -226,10 +254,10 @@ def _production_settings(**given: Any) -> Settings:
     from mlc_service import logs
     from mlc_service.settings import InvalidSettings, settings_from
 
-    logs.configure()
     try:
         settings = settings_from(**given)
         settings.must_be_shared()
+        logs.configure(settings.log_level, settings.log_format)
     except InvalidSettings as problem:
         _stop(str(problem))
     return settings
@@ -240,11 +268,12 @@ def _said_clearly() -> Iterator[None]:
     """What can be wrong around the service when it starts ends the program with one line."""
     from mlc_service.app import OutdatedSchema
     from mlc_service.server import AddressInUse
+    from mlc_service.settings import InvalidSettings
     from mlc_service.store.errors import DatabaseUnavailable
 
     try:
         yield
-    except (OutdatedSchema, AddressInUse, DatabaseUnavailable) as problem:
+    except (InvalidSettings, OutdatedSchema, AddressInUse, DatabaseUnavailable) as problem:
         _stop(str(problem))
 
 

@@ -96,8 +96,6 @@ class _Server(uvicorn.Server):
 
 
 def _server(app: FastAPI) -> uvicorn.Server:
-    # the access log is ours to write; uvicorn's would say everything twice
-    return _Server(
-        app,
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5, lifespan="on"),
-    )
+    # the access log is ours to write, and `logs` has said what becomes of uvicorn's own lines
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="on")
+    return _Server(app, config)

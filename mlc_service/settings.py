@@ -14,10 +14,12 @@ from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mlc_service.language.groovy_toolchain import GroovySettings
+from mlc_service.logs import LogFormat, LogLevel
 from mlc_service.tickets.jira import JiraSettings
 
 TicketSystem = Literal["board", "jira"]
 SandboxKind = Literal["landlock", "rlimits"]
+_TRACE_ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
@@ -61,6 +63,11 @@ class Settings:
     runtime_patience_seconds: float = 600.0
     admin_password: str | None = None
     time_zone: str = "UTC"
+    log_level: LogLevel = "info"
+    log_format: LogFormat | None = None
+    metrics: bool = True
+    metrics_port: int | None = None
+    traces: bool = False
 
     def __post_init__(self) -> None:
         if not self.authentication and not is_loopback(self.host):
@@ -154,6 +161,12 @@ def settings_from(environment: Mapping[str, str] | None = None, **given: object)
         "runtime_patience_seconds": source.number("MLC_RUNTIME_PATIENCE_SECONDS", 600.0),
         "admin_password": source.secret("MLC_ADMIN_PASSWORD"),
         "time_zone": source.text("MLC_TIME_ZONE") or "UTC",
+        "log_level": source.choice("MLC_LOG_LEVEL", ("info", "debug", "warning", "error")),
+        "log_format": source.choice("MLC_LOG_FORMAT", ("", "console", "json")) or None,
+        "metrics": source.choice("MLC_METRICS", ("on", "off")) == "on",
+        "metrics_port": source.port("MLC_METRICS_PORT"),
+        # all else about traces is read by OpenTelemetry itself
+        "traces": any(source.text(name) for name in _TRACE_ENDPOINTS),
     }
     values.update({name: value for name, value in given.items() if value is not None})
     values["groovy"] = GroovySettings(
@@ -163,6 +176,14 @@ def settings_from(environment: Mapping[str, str] | None = None, **given: object)
         one_script_per_jvm=source.choice("MLC_GROOVY_ISOLATED", ("0", "1")) == "1",
     )
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def set_variable(name: str, value: str | None) -> None:
+    """The variable has this value, or none: for libraries that take what we know from the environment only."""
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 class _Environment:
@@ -188,6 +209,14 @@ class _Environment:
             return default if text is None else float(text)
         except ValueError:
             raise InvalidSettings(f"{name}={text!r} is not a number") from None
+
+    def port(self, name: str) -> int | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        if not text.isdecimal() or int(text) > 65535:
+            raise InvalidSettings(f"{name}={text!r} is not a port")
+        return int(text)
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str:
         text = self.text(name) or choices[0]

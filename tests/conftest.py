@@ -24,6 +24,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
 
 from mlc_service.store import schema
 from mlc_service.store.units import Units
@@ -145,6 +148,35 @@ def _fresh_database(server: str, template: str = "template1") -> Iterator[str]:
 def _in_database(server: str, name: str) -> str:
     address, _, options = server.partition("?")
     return f"{address.rpartition('/')[0]}/{name}" + (f"?{options}" if options else "")
+
+
+# --- the Redis server -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> str:
+    """The address of a Redis of this pytest worker's own, or of the one in MLC_TEST_REDIS_URL.
+
+    Debian's `redis-server` is started; where it is missing and no other is named, the test is skipped. It ends with
+    the worker, however that ends.
+    """
+    program = shutil.which("redis-server")
+    if "MLC_TEST_REDIS_URL" in os.environ:
+        return os.environ["MLC_TEST_REDIS_URL"]
+    if program is None:
+        pytest.skip("no Redis: install Debian's redis-server, or name one in MLC_TEST_REDIS_URL")
+    folder = Path(tempfile.mkdtemp(prefix="mlc-redis-"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder)]
+    _run([program, *options, "--daemonize", "yes"], folder)
+    # a daemon before it listens
+    with Redis(port=port, retry=Retry(ConstantBackoff(0.05), 200)) as redis:
+        pid = redis.info("server")["process_id"]
+    stop = f"import os, signal; os.kill({pid}, signal.SIGKILL)"
+    _reap_after(os.getpid(), folder, [sys.executable, "-c", stop])
+    return f"redis://127.0.0.1:{port}/0"
 
 
 # --- the PostgreSQL server ----------------------------------------------------------------------------------------

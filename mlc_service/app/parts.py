@@ -5,20 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
+
 import delegates
 from mlc_service import __version__
 from mlc_service.clock import Clock
+from mlc_service.database_metrics import DatabaseMetrics
 from mlc_service.delegate_api import DelegateRegistry
 from mlc_service.dmn.script import check_feel_script, feel_script
 from mlc_service.identity import Gate, Identity, OpenDoor
 from mlc_service.identity.stored_accounts import StoredAccounts
 from mlc_service.jobs.one import Workbench
+from mlc_service.jobs.redis_check import redis_check
 from mlc_service.jobs.runner import execute_now
 from mlc_service.language.scripts import ScriptRunner
 from mlc_service.lifecycle.delegate_calls import ListenerCaller
 from mlc_service.lifecycle.life_cycle import LifeCycle, life_cycle
 from mlc_service.lifecycle.model_jobs import MODEL_JOB_KIND
 from mlc_service.lifecycle.ports import ModelRunner, WarmModels
+from mlc_service.metrics import COUNTED
+from mlc_service.probes import scraped
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.process.work import handlers
 from mlc_service.rest.dependencies import Dependencies
@@ -72,7 +79,13 @@ class Parts:
             board=self.units.begin if self.settings.ticket_system == "board" else None,
             routers=[model_manage_router(self.life_cycle)],
             version=__version__,
+            checks=[] if self.settings.redis_url is None else [redis_check(self.settings.redis_url)],
+            metrics=self.scraped(COUNTED) if self.settings.metrics else None,
         )
+
+    def scraped(self, counted: Collector) -> CollectorRegistry:
+        """What this process shows to Prometheus: what was counted, and what the database says."""
+        return scraped(counted, DatabaseMetrics(self.units, self.clock))
 
 
 def put_together(

@@ -7,14 +7,16 @@ import shutil
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from types import FrameType
 from typing import Any
 
 import structlog
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from mlc_service import __version__
 from mlc_service.app.parts import Parts, open_database, put_together
@@ -23,6 +25,7 @@ from mlc_service.jobs.announcer import Announcer, TopicListener
 from mlc_service.jobs.celery_worker import Closing, run_worker
 from mlc_service.jobs.heartbeat import Heartbeat
 from mlc_service.jobs.life_signs import LifeSigns, Role
+from mlc_service.jobs.redis_check import redis_check
 from mlc_service.jobs.scheduler import Duty, Scheduler
 from mlc_service.jobs.slot import Slot
 from mlc_service.jobs.work import Lease
@@ -32,10 +35,14 @@ from mlc_service.lifecycle.placement import (
     runtime_started,
     runtime_stopped,
 )
+from mlc_service.metrics import COUNTED
+from mlc_service.probes import SharedMetrics, scraped, serve_probes
+from mlc_service.readiness import Check, database_checks, readiness
 from mlc_service.rest.application import create_app
 from mlc_service.runtimes import LocalRuntime, OnlineModels, RuntimeSettings, TriedModels
-from mlc_service.settings import Settings
+from mlc_service.settings import InvalidSettings, Settings
 from mlc_service.store.rows import JOBS
+from mlc_service.tracing import start_tracing
 
 log = structlog.get_logger(__name__)
 
@@ -67,14 +74,21 @@ class _Member:
         self.life_signs = LifeSigns(
             units, clock, role, __version__, queue=queue, concurrency=None if queue is None else 1
         )
+        self._settings = settings
+        self._role = role
+        self._tracing = ExitStack()
 
-    def start(self) -> None:
+    def start(self, app: FastAPI | None = None) -> None:
+        self._tracing = start_tracing(
+            self._role, is_wanted=self._settings.traces, version=__version__, app=app, units=self.parts.units
+        )
         self.announcer.start()
         self.life_signs.start()
 
     def stop(self) -> None:
         self.life_signs.stop()
         self.announcer.stop()
+        self._tracing.close()
         self.close()
 
     def close(self) -> None:
@@ -101,7 +115,7 @@ class Api:
         password = None
         if self._settings.authentication:
             password = self._identity.first_start(self._settings.admin_password)
-        self._member.start()
+        self._member.start(self.app)
         self._topics.start()
         log.info("api_started", address=self._settings.address(), version=__version__)
         return password
@@ -121,14 +135,23 @@ class _Workplace:
         lease = Lease(self._member.life_signs.name, settings.lease_seconds)
         self._heartbeat = Heartbeat(bench.units, bench.clock, lease)
         self._slot = Slot(bench, self._heartbeat, lease, queue, tell=self._member.announcer.tell, is_stopping=closing)
+        self._overdue_seconds = 2 * settings.resend_seconds
+        self._closing = Event()
+        self._lookout = Thread(target=self._look, name="lookout", daemon=True)
         self._member.start()
         self._heartbeat.start()
+        self._lookout.start()
         log.info("workplace_opened", worker=lease.worker, queue=queue)
 
     def work(self) -> int:
         return self._slot.work()
 
+    def _look(self) -> None:
+        while not self._closing.wait(self._overdue_seconds):
+            self._slot.look(self._overdue_seconds)
+
     def close(self, *, hurry: bool = False) -> None:
+        self._closing.set()
         in_hand = self._heartbeat.stop()
         if hurry and in_hand:
             self._member.parts.units.run(lambda unit: unit.jobs.release(in_hand))
@@ -169,26 +192,50 @@ def schedule(settings: Settings) -> None:
         ],
         resend_seconds=settings.resend_seconds,
     )
-    member.start()
-    scheduler.start()
-    log.info("scheduler_started", version=__version__)
-    _until_asked_to_end()
-    scheduler.stop()
-    member.stop()
-    log.info("scheduler_stopped")
+    checks = [*database_checks(member.parts.units), redis_check(settings.must_be_shared())]
+    with _probes(settings, checks, member.parts.scraped(COUNTED)):
+        member.start()
+        scheduler.start()
+        log.info("scheduler_started", version=__version__)
+        _until_asked_to_end()
+        scheduler.stop()
+        member.stop()
+        log.info("scheduler_stopped")
 
 
 def _serve(settings: Settings, role: Role, queue: str) -> None:
     redis_url = settings.must_be_shared()
-    # said here, once and in full, rather than by each process of the pool
-    open_database(settings).close()
-    run_worker(
-        redis_url,
-        queue=queue,
-        concurrency=settings.concurrency,
-        stop_seconds=settings.stop_seconds,
-        open_workplace=lambda closing: _Workplace(settings, role, queue, closing),
-    )
+    # for probes only; an outdated schema is said here, once and in full, rather than by each process of the pool
+    units = open_database(settings)
+    with tempfile.TemporaryDirectory(prefix="mlc-metrics-") as folder:
+        counted = SharedMetrics(Path(folder) / "counted")
+        checks = [*database_checks(units), redis_check(redis_url)]
+        with _probes(settings, checks, scraped(counted)):
+            run_worker(
+                redis_url,
+                queue=queue,
+                concurrency=settings.concurrency,
+                stop_seconds=settings.stop_seconds,
+                open_workplace=lambda closing: _Workplace(settings, role, queue, closing),
+            )
+        counted.close()
+    units.close()
+
+
+@contextmanager
+def _probes(settings: Settings, checks: Sequence[Check], registry: CollectorRegistry) -> Iterator[None]:
+    """`/metrics`, `/healthz` and `/readyz` of a process without an API answer within the block, if a port is set."""
+    if settings.metrics_port is None:
+        yield
+        return
+    try:
+        probes = serve_probes(settings.metrics_port, lambda: readiness(checks), registry, settings.host)
+    except OSError as error:
+        raise InvalidSettings(f"MLC_METRICS_PORT={settings.metrics_port}: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        probes.close()
 
 
 def _with_books(settings: Settings, work: Callable[[Parts], object]) -> None:

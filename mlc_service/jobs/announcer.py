@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
+from mlc_service import metrics
 from mlc_service.jobs.celery_app import celery_app, send, step_of
 from mlc_service.store.jobs import DueJob
 
@@ -69,7 +70,7 @@ class Announcer:
         try:
             self._news.put_nowait(news)
         except Full:
-            log.debug("announcement_dropped")
+            metrics.BROADCASTS.labels("dropped").inc()
 
     def _run(self) -> None:
         while True:
@@ -79,10 +80,12 @@ class Announcer:
             gathered, is_last = self._gathered(news)
             try:
                 self._send(gathered)
+                metrics.BROADCASTS.labels("announced").inc(len(gathered))
             except (OperationalError, RedisError, OSError) as error:
                 if not self._is_cut_off:
                     log.warning("redis_unavailable", error=str(error))
                 self._is_cut_off = True
+                metrics.BROADCASTS.labels("dropped").inc(len(gathered))
                 Event().wait(_PAUSE_SECONDS)
             else:
                 if self._is_cut_off:

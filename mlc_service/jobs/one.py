@@ -6,9 +6,11 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from time import monotonic
 
 import structlog
 
+from mlc_service import logs, metrics, tracing
 from mlc_service.clock import Clock
 from mlc_service.jobs.failures import GivenUp, RetryPolicy, record_expiries, record_failure
 from mlc_service.jobs.heartbeat import Heartbeat
@@ -35,7 +37,37 @@ class Workbench:
 
 
 def run_one(bench: Workbench, job: JobRow, lease: Lease) -> Done | Failed | None:
-    """The claimed job has been run and its outcome is on record; None if it is not ours any more."""
+    """The claimed job has been run and its outcome is on record; None if it is not ours any more.
+
+    Logs, metrics and traces tell of it.
+    """
+    waited = (bench.clock.now() - job.due).total_seconds()
+    # a job that somebody wants to see done now may not be due yet
+    metrics.JOB_WAIT_SECONDS.labels(job.kind).observe(max(0.0, waited))
+    facts = {
+        "job_id": job.id,
+        "instance_id": job.instance_id,
+        "definition_key": job.definition_key,
+        "activity_id": job.activity_id,
+    }
+    began = monotonic()
+    with logs.about(**facts), tracing.span(f"job {job.kind}", **facts, attempt=job.attempt) as note:
+        outcome = _recorded(bench, job, lease)
+        word = _in_a_word(job, outcome)
+        note("outcome", word)
+    metrics.JOB_SECONDS.labels(job.kind, word).observe(monotonic() - began)
+    return outcome
+
+
+def _in_a_word(job: JobRow, outcome: Done | Failed | None) -> str:
+    if outcome is None:
+        return "lease_lost"
+    if isinstance(outcome, Done):
+        return "done"
+    return "retried" if job.retries > 1 else "failed"
+
+
+def _recorded(bench: Workbench, job: JobRow, lease: Lease) -> Done | Failed | None:
     outcome = _handled(bench, job, lease)
     if not isinstance(outcome, Failed):
         return outcome

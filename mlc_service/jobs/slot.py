@@ -55,12 +55,30 @@ class Slot:
         self._tell = tell
         self._is_stopping = is_stopping
         self._pace = pace or Pace()
+        self._taken = Lock()
 
     def work(self) -> int:
         """What was due is done, or others do it; answers how many jobs were begun here.
 
         Never raises: what could not be put on record is found again when its lease runs out.
         """
+        with self._taken:
+            return self._work()
+
+    def look(self, overdue_seconds: float) -> None:
+        """As `work`, if jobs are overdue and nothing is done here just now: Redis may be away, or out of its mind."""
+        if not self._taken.acquire(blocking=False):
+            return
+        try:
+            next_due = self._bench.units.read(lambda unit: unit.jobs.next_due())
+            if next_due is not None and (self._bench.clock.now() - next_due).total_seconds() > overdue_seconds:
+                self._work()
+        except Exception:
+            log.exception("job_claim_failed", worker=self._lease.worker)
+        finally:
+            self._taken.release()
+
+    def _work(self) -> int:
         until = monotonic() + self._pace.slice_seconds
         begun = 0
         try:

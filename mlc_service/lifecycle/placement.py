@@ -127,11 +127,13 @@ def runtime_started(books: Books, body: Mapping[str, Any]) -> JsonObject:
 
 def runtime_stopped(books: Books, name: str) -> None:
     """The runtime is STOPPED, unless another process serves it."""
-    served = books.unit.service_processes.queues(lost_before(books.now))
-    if runtime_queue(name) not in served:
-        for engine in all_engines(books):
-            if engine["name"] == name and engine["state"] in USABLE_ENGINE_STATES:
-                books.replace(Kind.ENGINE, engine | {"state": "STOPPED"}, engine["version"])
+    if runtime_queue(name) in books.unit.service_processes.queues(lost_before(books.now)):
+        return
+    for engine in all_engines(books):
+        # a scheduler may have taken it for lost while it ended
+        if engine["name"] == name and (engine["state"] in USABLE_ENGINE_STATES or engine.get("lostSince")):
+            stopped = {"state": "STOPPED", "lostSince": None}
+            books.replace(Kind.ENGINE, engine | stopped, engine["version"])
 
 
 def look_after_runtimes(bookkeeping: Bookkeeping) -> None:

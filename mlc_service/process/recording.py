@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from mlc_service import metrics
 from mlc_service.engine import Caller, Execution
 from mlc_service.engine import effects as fx
 from mlc_service.engine.ids import derived_id, number_of
@@ -434,6 +435,11 @@ def _migrate(unit: UnitOfWork, subject: Subject, changes: _Changes) -> None:
 def _write_history(unit: UnitOfWork, subject: Subject, execution: Execution, changes: _Changes, now: datetime) -> None:
     history = unit.history
     end = changes.end
+    key = subject.definition.key
+    if subject.is_new:
+        unit.after_commit(metrics.INSTANCES_STARTED.labels(key).inc)
+    if end is not None:
+        unit.after_commit(metrics.INSTANCES_ENDED.labels(key, end.state).inc)
     if subject.is_new:
         history.insert_instance(
             HistoricInstanceRow(

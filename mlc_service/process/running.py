@@ -11,6 +11,7 @@ from mlc_service.engine import Execution, Instruction, NotWaiting
 from mlc_service.engine.effects import InstanceEnded
 from mlc_service.engine.ids import number_of
 from mlc_service.jobs.work import Lease
+from mlc_service.logs import about
 from mlc_service.process.errors import SignalStorm, Suspended
 from mlc_service.process.host import UnitHost, stored_instance
 from mlc_service.process.receipts import signal_each_later, signal_later
@@ -66,21 +67,22 @@ class Step:
         """A new instance has run to its first wait. Raises ExecutionFailed, InvalidModification."""
         now = self.around.clock.now()
         instance_id = new_id(now)
-        execution = Execution.start(
-            self.around.parsed.definition(self.unit, definition),
-            UnitHost(self.unit, self.around, definition),
-            instance_id=instance_id,
-            now=now,
-            at=at,
-            variables=variables,
-            business_key=business_key,
-            user=self.user,
-            definition_id=definition.id,
-            instructions=instructions,
-            skips_listeners=skips_listeners,
-            skips_mappings=skips_mappings,
-        )
-        self._record(execution, root_id=instance_id)
+        with about(instance_id=instance_id, definition_key=definition.key):
+            execution = Execution.start(
+                self.around.parsed.definition(self.unit, definition),
+                UnitHost(self.unit, self.around, definition),
+                instance_id=instance_id,
+                now=now,
+                at=at,
+                variables=variables,
+                business_key=business_key,
+                user=self.user,
+                definition_id=definition.id,
+                instructions=instructions,
+                skips_listeners=skips_listeners,
+                skips_mappings=skips_mappings,
+            )
+            self._record(execution, root_id=instance_id)
         return StartedInstance(
             instance_id,
             definition.id,
@@ -107,9 +109,10 @@ class Step:
         row = self.unit.instances.lock(instance_id)
         if consumed is not None:
             self.unit.jobs.finish(consumed.id, consumed.attempt)
-        execution, _ = load(self.unit, self.around, row, self.user)
-        what(execution)
-        following = self._record(execution, root_id=row.root_id, delete_reason=delete_reason, consumed=consumed)
+        with about(instance_id=row.id, definition_key=row.definition_key):
+            execution, _ = load(self.unit, self.around, row, self.user)
+            what(execution)
+            following = self._record(execution, root_id=row.root_id, delete_reason=delete_reason, consumed=consumed)
         return Fed(row, execution, following)
 
     def signal(self, name: str, variables: Mapping[str, Any]) -> int:

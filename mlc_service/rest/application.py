@@ -9,7 +9,7 @@ import anyio.to_thread
 from fastapi import Depends, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from mlc_service.rest import errors, health, token
+from mlc_service.rest import errors, health, token, watching
 from mlc_service.rest.app import board, scoring
 from mlc_service.rest.camunda.mounting import mount
 from mlc_service.rest.camunda.routes import routes
@@ -40,6 +40,8 @@ def create_app(deps: Dependencies) -> FastAPI:
     deps.units.on_new_external_tasks(app.state.waiting_room.call)
     errors.install(app)
     app.include_router(health.router)
+    if deps.metrics is not None:
+        app.include_router(watching.router)
     app.include_router(token.router)
     mount(app, CAMUNDA, routes())
     behind_login = [Depends(current_user)]
@@ -60,9 +62,10 @@ def create_app(deps: Dependencies) -> FastAPI:
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],
-        expose_headers=["Content-Disposition", "Retry-After"],
+        expose_headers=["Content-Disposition", "Retry-After", watching.REQUEST_ID],
         max_age=3600,
     )
+    app.add_middleware(watching.Watch)
     return app
 
 

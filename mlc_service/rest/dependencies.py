@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from fastapi import APIRouter, Request
+from prometheus_client import CollectorRegistry
 
 from mlc_service.clock import Clock
 from mlc_service.identity import Authenticated, Gate
 from mlc_service.process.surroundings import Surroundings
+from mlc_service.readiness import Check
 from mlc_service.store.units import Units
 from mlc_service.tickets.board_rows import BoardUnit
 
 MEBIBYTE = 1024 * 1024
+# where in a request's scope the facts are kept that its log lines carry
+ABOUT_REQUEST = "mlc.request"
 
 
 class Score(Protocol):
@@ -49,8 +53,10 @@ class Dependencies:
     board: Callable[[], AbstractContextManager[BoardUnit]] | None = None
     # routers of other APIs (`/model-manage/api`); mounted behind the same login
     routers: Sequence[APIRouter] = ()
-    # whether the parts that work in the background are up, for /readyz; raises or answers False if not
-    is_ready: Callable[[], bool] = lambda: True
+    # what /readyz looks at besides the database
+    checks: Sequence[Check] = ()
+    # what /metrics shows; None leaves it out
+    metrics: CollectorRegistry | None = None
     version: str = "0.1.0"
     max_body_bytes: int = 64 * MEBIBYTE
     # sync endpoints run in this many threads; more than the database has connections would only wait
@@ -72,4 +78,6 @@ def address_of(request: Request) -> str:
 def current_user(request: Request) -> Authenticated:
     """FastAPI dependency: the caller. Raises NotAuthenticated or TooManyAttempts, answered 401 and 429."""
     deps = dependencies_of(request)
-    return deps.gate.authenticate(request.headers.get("authorization"), address_of(request))
+    caller = deps.gate.authenticate(request.headers.get("authorization"), address_of(request))
+    request.scope.setdefault(ABOUT_REQUEST, {})["user"] = caller.user_id
+    return caller

@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from mlc_service.identity import NotAuthenticated, TooManyAttempts
+from mlc_service.rest.dependencies import ABOUT_REQUEST
+from mlc_service.rest.watching import REQUEST_ID
 from mlc_service.store.errors import DatabaseUnavailable
 
 log = structlog.get_logger()
@@ -111,7 +113,9 @@ def install(app: FastAPI) -> None:
     def on_anything(request: Request, error: Exception) -> Response:
         log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
         message = "The service could not carry out the request. The log of the service has the details."
-        return problem_response(HttpProblem(500, "ProcessEngineException", message, 0))
+        # nothing else reaches this answer any more, not even the middleware that gave the request its id
+        headers = {REQUEST_ID: request.scope.get(ABOUT_REQUEST, {}).get("request_id", "")}
+        return problem_response(HttpProblem(500, "ProcessEngineException", message, 0, headers=headers))
 
     app.add_exception_handler(HttpProblem, on_problem)
     app.add_exception_handler(NotAuthenticated, on_identity)

@@ -38,7 +38,8 @@ class OneSpelling:
                 message = f"Process engine {engine} not available"
                 problem = HttpProblem(404, "InvalidRequestException", message)
             else:
-                scope = {**scope, "path": canonical}
+                # in place: whoever watches the request from further out finds its route in this scope
+                scope["path"] = canonical
         if problem is not None:
             await problem_response(problem)(scope, receive, send)
             return

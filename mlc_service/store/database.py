@@ -6,6 +6,7 @@ import json
 import math
 import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,20 @@ def _open_sqlite(url: URL, pool_size: int) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def database_clock(connection: Connection) -> datetime:
+    """What the database's clock says; that of a SQLite file is this machine's."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    asked = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')" if is_sqlite else "SELECT clock_timestamp()"
+    now = connection.exec_driver_sql(asked).scalar_one()
+    return (datetime.fromisoformat(now) if isinstance(now, str) else now).astimezone(UTC)
+
+
+def error_code(error: DBAPIError) -> str:
+    """PostgreSQL's five signs, SQLite's name: for telling kinds of errors apart, of which there are few."""
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+    return str(code or type(error).__name__)
 
 
 def is_race(error: DBAPIError) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, false, func, insert, or_, select, update
 
+from mlc_service import metrics
 from mlc_service.store.errors import NotFound
 from mlc_service.store.ids import new_id
 from mlc_service.store.jobs import JobFilter, job_conditions
@@ -67,8 +68,9 @@ _CALLING = (
 class Incidents:
     """Open incidents, oldest first."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, after_commit: Callable[[Callable[[], None]], None]) -> None:
         self._connection = connection
+        self._after_commit = after_commit
 
     def insert(self, rows: Sequence[IncidentRow]) -> None:
         if rows:
@@ -80,6 +82,7 @@ class Incidents:
         Those are over when the first one is (Camunda manual, "Incidents": recursive incidents).
         """
         self.insert([incident])
+        self._after_commit(metrics.INCIDENTS_OPENED.labels(metrics.incident_kind(incident.kind)).inc)
         cause = incident
         while cause.instance_id is not None:
             calling = self._connection.execute(_CALLING, {"called": cause.instance_id}).first()
@@ -110,7 +113,7 @@ class Incidents:
 
     def delete(self, id: str) -> None:
         """Raises NotFound."""
-        if not self._connection.execute(delete(incidents).where(incidents.c.id == id)).rowcount:
+        if not self._resolve(incidents.c.id == id):
             raise NotFound("incident", id)
 
     def annotate(self, id: str, annotation: str | None) -> None:
@@ -121,12 +124,17 @@ class Incidents:
 
     def resolve_job(self, job_id: str) -> bool:
         """The job's incident is over; False if it had none."""
-        return bool(self._connection.execute(delete(incidents).where(incidents.c.job_id == job_id)).rowcount)
+        return self._resolve(incidents.c.job_id == job_id)
 
     def resolve_external_task(self, external_task_id: str) -> bool:
         """The external task's incident is over; False if it had none."""
-        statement = delete(incidents).where(incidents.c.external_task_id == external_task_id)
-        return bool(self._connection.execute(statement).rowcount)
+        return self._resolve(incidents.c.external_task_id == external_task_id)
+
+    def _resolve(self, which: ColumnElement[bool]) -> bool:
+        gone = self._connection.execute(delete(incidents).where(which).returning(incidents.c.kind)).scalars().all()
+        for kind in gone:
+            self._after_commit(metrics.INCIDENTS_RESOLVED.labels(metrics.incident_kind(kind)).inc)
+        return bool(gone)
 
     def find(self, wanted: IncidentFilter = EVERY, page: Page = ALL) -> list[IncidentRow]:
         statement = paged(

@@ -39,6 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from mlc_service import metrics
 from mlc_service.store.columns import Json, UtcDateTime
 from mlc_service.store.errors import IllegalMove, LeaseLost, NotFound
 from mlc_service.store.executions import of_execution
@@ -153,9 +154,15 @@ class Jobs:
     What becomes due otherwise is found by whoever looks for it, see `take_unannounced`.
     """
 
-    def __init__(self, connection: Connection, announce: Callable[[Iterable[DueJob]], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        announce: Callable[[Iterable[DueJob]], None],
+        after_commit: Callable[[Callable[[], None]], None],
+    ) -> None:
         self._connection = connection
         self._announce = announce
+        self._after_commit = after_commit
 
     def insert(self, rows: Sequence[JobRow]) -> None:
         if not rows:
@@ -395,8 +402,12 @@ class Jobs:
             .values(state="failed", retries=0, exception_message=message, **ended)
             .returning(*jobs.c)
         ).all()
-        back = self._connection.execute(update(jobs).where(which).values(state="ready", **ended))
-        if back.rowcount:
+        back = self._connection.execute(
+            update(jobs).where(which).values(state="ready", **ended).returning(jobs.c.kind)
+        ).all()
+        for job in (*failed, *back):
+            self._after_commit(metrics.LEASES_EXPIRED.labels(job.kind).inc)
+        if back:
             self._announce(())
         return [JobRow._make(row) for row in failed]
 

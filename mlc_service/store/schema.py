@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -64,7 +65,9 @@ def upgrade(database_url: str) -> None:
     database.dispose()
 
 
+@cache
 def newest_revision() -> str:
+    """The revision that this version of the service needs."""
     head = ScriptDirectory.from_config(configuration("")).get_current_head()
     assert head is not None, "there are no migrations"
     return head

@@ -13,18 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Lock, get_ident
 from typing import NoReturn, TypeVar
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from mlc_service import metrics
 from mlc_service.store import schema
 from mlc_service.store.board import BoardTickets
-from mlc_service.store.database import is_away, is_race, open_database
+from mlc_service.store.database import database_clock, error_code, is_away, is_race, open_database
 from mlc_service.store.decision_history import DecisionHistory
 from mlc_service.store.definitions import DecisionDefinitions, Definitions
 from mlc_service.store.deployments import Deployments
@@ -32,6 +33,7 @@ from mlc_service.store.documents import Blobs, Documents
 from mlc_service.store.errors import DatabaseUnavailable, UnstorableText
 from mlc_service.store.executions import Executions
 from mlc_service.store.external_tasks import ExternalTasks
+from mlc_service.store.figures import Figures
 from mlc_service.store.history import History
 from mlc_service.store.incidents import Incidents
 from mlc_service.store.instances import Instances
@@ -46,6 +48,8 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 _MOST_TRIES = 5
+# connections that are kept; under load there may be twice as many
+POOL_SIZE = 16
 
 
 class UnitOfWork:
@@ -70,9 +74,9 @@ class UnitOfWork:
         self.instances = Instances(connection)
         self.executions = Executions(connection)
         self.tasks = Tasks(connection)
-        self.jobs = Jobs(connection, self._new_jobs)
+        self.jobs = Jobs(connection, self._new_jobs, self.after_commit)
         self.subscriptions = Subscriptions(connection)
-        self.incidents = Incidents(connection)
+        self.incidents = Incidents(connection, self.after_commit)
         self.history = History(connection)
         self.decision_history = DecisionHistory(connection)
         self.users = Users(connection)
@@ -82,6 +86,7 @@ class UnitOfWork:
         self.ticket_openings = TicketOpenings(connection)
         self.service_processes = ServiceProcesses(connection)
         self.duties = Duties(connection)
+        self.figures = Figures(connection)
 
     def documents(self, kind: str) -> Documents:
         """The life cycle's documents of one kind (any word will do; each has its own)."""
@@ -139,7 +144,7 @@ class _OneAtATime:
 class Units:
     """Gives out units of work on one database. Safe to use from any number of threads."""
 
-    def __init__(self, database_url: str, pool_size: int = 16) -> None:
+    def __init__(self, database_url: str, pool_size: int = POOL_SIZE) -> None:
         self.database_url = database_url
         self._database = open_database(database_url, pool_size)
         self._reader = self._database.execution_options(mlc_reads_only=True)
@@ -183,6 +188,7 @@ class Units:
             except DBAPIError as error:
                 if tries == _MOST_TRIES or not is_race(error):
                     raise
+                metrics.TRANSACTIONS_REPEATED.labels(error_code(error)).inc()
                 log.info("transaction_repeated", tries=tries, cause=str(error.orig))
 
     def read(self, work: Callable[[UnitOfWork], T]) -> T:
@@ -210,11 +216,12 @@ class Units:
 
     def database_time(self) -> datetime:
         """What the database's clock says; that of a SQLite file is this machine's."""
-        is_sqlite = self._database.dialect.name == "sqlite"
-        asked = "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')" if is_sqlite else "SELECT clock_timestamp()"
         with self.begin_read() as unit:
-            now = unit._connection.exec_driver_sql(asked).scalar_one()
-        return (datetime.fromisoformat(now) if isinstance(now, str) else now).astimezone(UTC)
+            return database_clock(unit._connection)
+
+    def instrument(self, instrument: Callable[[Engine], object]) -> None:
+        """`instrument` has been given SQLAlchemy's engine, for tools that listen to what it does."""
+        instrument(self._database)
 
     def close(self) -> None:
         """All connections are closed."""

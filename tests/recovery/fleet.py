@@ -199,11 +199,10 @@ class Member:
 
     def kill_child(self, chance: random.Random) -> bool:
         """One process of its pool is gone without a word; False if it has none."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        if not children:
-            return False
-        os.kill(int(chance.choice(children)), signal.SIGKILL)
-        return True
+        children = _children(self.pid)
+        if children:
+            os.kill(chance.choice(children), signal.SIGKILL)
+        return bool(children)
 
     def stop(self, seconds: float = 40.0) -> int:
         """The process was asked to end and did; answers its exit code."""
@@ -214,9 +213,23 @@ class Member:
     def end(self) -> None:
         """Whatever is left of it is gone."""
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            family = [self._process.pid, *_descendants(self._process.pid)]
+            for pid in family:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.wait()
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, thread.read_text().split())
+    return found
+
+
+def _descendants(pid: int) -> list[int]:
+    return [found for child in _children(pid) for found in (child, *_descendants(child))]
 
 
 class Fleet:
