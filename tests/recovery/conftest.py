@@ -11,7 +11,7 @@ from tests.recovery.fleet import Effects, Fleet, Postgres, RedisServer, debian_p
 
 
 @pytest.fixture
-def postgres() -> Iterator[Postgres]:
+def killable_postgres() -> Iterator[Postgres]:
     """A PostgreSQL that may be restarted."""
     binaries = debian_postgres()
     if binaries is None:
@@ -21,7 +21,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def redis_server() -> Iterator[RedisServer]:
+def killable_redis() -> Iterator[RedisServer]:
     """A Redis that may be killed."""
     if not has_redis():
         pytest.skip("needs redis-server: it is killed in the middle (scripts/ensure_services.sh)")
@@ -36,18 +36,20 @@ def effects() -> Iterator[Effects]:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, postgres: Postgres, redis_server: RedisServer) -> Iterator[Fleet]:
+def fleet(tmp_path: Path, killable_postgres: Postgres, killable_redis: RedisServer) -> Iterator[Fleet]:
     """A service without any process yet."""
-    with Fleet(tmp_path, postgres.url, redis_server.url) as made:
+    with Fleet(tmp_path, killable_postgres.url, killable_redis.url) as made:
         yield made
 
 
 @pytest.fixture
-def make_fleet(tmp_path: Path, postgres: Postgres, redis_server: RedisServer) -> Iterator[Callable[..., Fleet]]:
+def make_fleet(
+    tmp_path: Path, killable_postgres: Postgres, killable_redis: RedisServer
+) -> Iterator[Callable[..., Fleet]]:
     """Makes a service with settings of one's own."""
     with ExitStack() as stack:
 
         def make(**settings: Any) -> Fleet:
-            return stack.enter_context(Fleet(tmp_path, postgres.url, redis_server.url, **settings))
+            return stack.enter_context(Fleet(tmp_path, killable_postgres.url, killable_redis.url, **settings))
 
         yield make

@@ -22,7 +22,7 @@ def ended(fleet: Fleet, count: int, seconds: float = 120.0) -> None:
 
 
 def test_a_flushed_redis_costs_no_more_than_the_time_until_jobs_are_told_again(
-    make_fleet: Callable[..., Fleet], redis_server: RedisServer, effects: Effects
+    make_fleet: Callable[..., Fleet], killable_redis: RedisServer, effects: Effects
 ) -> None:
     fleet = make_fleet(MLC_RESEND_SECONDS="4")
     fleet.add_api()
@@ -33,10 +33,10 @@ def test_a_flushed_redis_costs_no_more_than_the_time_until_jobs_are_told_again(
         client.post(f"{REST}/process-definition/key/steps/start", json={"businessKey": f"{number}"}).raise_for_status()
     fleet.add("worker", "worker", "--concurrency", "2")
     fleet.until("the first effect", lambda: effects.asked or None)
-    redis_server.flush()
+    killable_redis.flush()
     for number in range(50, 60):
         client.post(f"{REST}/process-definition/key/steps/start", json={"businessKey": f"{number}"}).raise_for_status()
-    redis_server.flush()
+    killable_redis.flush()
     fleet.add("scheduler", "scheduler")
     ended(fleet, 60)
     assert len(effects.done) == effects.asked == 180

@@ -36,7 +36,7 @@ def started(clients: list[httpx2.Client], business_key: str) -> None:
 
 
 def test_kills_at_random_moments_lose_nothing_and_double_nothing(
-    make_fleet: Callable[..., Fleet], postgres: Postgres, redis_server: RedisServer, effects: Effects
+    make_fleet: Callable[..., Fleet], killable_postgres: Postgres, killable_redis: RedisServer, effects: Effects
 ) -> None:
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
@@ -62,11 +62,11 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(
         time.sleep(chance.uniform(0.1, 0.7))
         victim = chance.choice(["worker-1", "worker-2", "child", "scheduler-1", "scheduler-2", "api-1", "redis"])
         if kill == restart_at:
-            postgres.restart()
+            killable_postgres.restart()
         if victim == "redis":
-            redis_server.kill()
+            killable_redis.kill()
             time.sleep(chance.uniform(0.0, 0.5))
-            redis_server.start()
+            killable_redis.start()
         elif victim == "child":
             fleet.members[chance.choice(["worker-1", "worker-2"])].kill_child(chance)
         else:

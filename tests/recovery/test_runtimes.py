@@ -46,6 +46,12 @@ def runtime_of(world: World, name: str) -> dict[str, Any] | None:
     return next((one for one in world.documents("engines") if one["name"] == name), None)
 
 
+def served(fleet: Fleet, name: str) -> bool | None:
+    """Whether a process takes jobs of that runtime."""
+    known = fleet.value("SELECT count(*) FROM service_processes WHERE queue = %s", f"runtime.{name}")
+    return known == 1 or None
+
+
 def status(world: World, id: str, *wanted: str) -> Callable[[], dict[str, Any] | None]:
     def look() -> dict[str, Any] | None:
         job = job_of(world, id)
@@ -81,11 +87,13 @@ def test_a_runtime_that_dies_gives_its_job_to_another(fleet: Fleet) -> None:
     with world.http:
         snapshot = world.snapshot(world.model(SLOW))
         first = fleet.add("first", "runtime", "--name", "a-first", "--tag", "credit")
-        fleet.until("the runtime", lambda: runtime_of(world, "a-first"))
-        job = metrics_job(world, snapshot)
-        fleet.until("the job to run", status(world, job["id"], "RUNNING"))
         fleet.add("second", "runtime", "--name", "b-second", "--tag", "credit")
-        fleet.until("the other runtime", lambda: runtime_of(world, "b-second"))
+        for name in ("a-first", "b-second"):
+            fleet.until(f"runtime {name}", lambda name=name: served(fleet, name))
+        job = metrics_job(world, snapshot)
+        running = fleet.until("the job to run", status(world, job["id"], "RUNNING"))
+        # of two that fit alike, the first by name
+        assert running["targetEngine"]["name"] == "a-first"
         first.end()
         ended = fleet.until("the job to end", status(world, job["id"], "COMPLETE", "ERROR"), 90)
         assert ended["jobStatus"] == "COMPLETE", ended["jobMessages"]
