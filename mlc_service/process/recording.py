@@ -17,6 +17,7 @@ from mlc_service.engine.ids import derived_id, number_of
 from mlc_service.engine.values import to_stored
 from mlc_service.jobs.failures import RetryPolicy
 from mlc_service.jobs.work import Lease
+from mlc_service.process.retention import removal_time
 from mlc_service.store.history import MigratedActivity
 from mlc_service.store.rows import (
     CandidateRow,
@@ -434,6 +435,10 @@ def _migrate(unit: UnitOfWork, subject: Subject, changes: _Changes) -> None:
 def _write_history(unit: UnitOfWork, subject: Subject, execution: Execution, changes: _Changes, now: datetime) -> None:
     history = unit.history
     end = changes.end
+    removal = None
+    if end is not None and subject.id == subject.root_id:
+        # asked for anew: what is known of the definition may be older
+        removal = removal_time(now, unit.definitions.time_to_live(subject.definition.id))
     if subject.is_new:
         history.insert_instance(
             HistoricInstanceRow(
@@ -451,6 +456,7 @@ def _write_history(unit: UnitOfWork, subject: Subject, execution: Execution, cha
                 root_id=subject.root_id,
                 caller_id=None if subject.caller is None else subject.caller.instance_id,
                 start_variables=execution.started_with,
+                removal=removal,
             )
         )
     elif end is not None:
@@ -460,6 +466,7 @@ def _write_history(unit: UnitOfWork, subject: Subject, execution: Execution, cha
             ended=now,
             end_activity_id=end.end_activity_id,
             delete_reason=subject.delete_reason,
+            removal=removal,
         )
     if changes.migrated is not None:
         definition, migrated = subject.definition, changes.migrated

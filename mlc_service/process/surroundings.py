@@ -10,13 +10,14 @@ from mlc_service.jobs.failures import RetryPolicy
 from mlc_service.language.scripts import ScriptRunner
 from mlc_service.process.listeners import ListenerCall, ListenerOutcome, refuse
 from mlc_service.process.parsed import Parsed
+from mlc_service.process.retention import RetentionRules
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """The clock, the script runner, the delegates diagrams may name, how jobs are retried, and the parsed files.
 
-    `listen` calls a delegate that is a listener.
+    `listen` calls a delegate that is a listener. `retention` says how long history is kept.
     """
 
     clock: Clock
@@ -25,3 +26,4 @@ class Surroundings:
     retries: RetryPolicy = field(default_factory=RetryPolicy)
     parsed: Parsed = field(default_factory=Parsed)
     listen: Callable[[ListenerCall], ListenerOutcome] = refuse
+    retention: RetentionRules = field(default_factory=RetentionRules)

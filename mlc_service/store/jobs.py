@@ -5,6 +5,7 @@
     running  -> failed   no tries left, or too many expired leases; an incident says so
     failed   -> ready    a person set retries
     running  -> gone     done
+    running  -> ready    wait_again (done, to be run again later)
     any      -> gone     the instance does not need it any more
 
 `attempt` is the fencing number. Whoever wants to commit the outcome of a job shows the attempt it was claimed under;
@@ -258,6 +259,16 @@ class Jobs:
     def hand_over(self, id: str, attempt: int, queue: str, due: datetime) -> None:
         """The job is ready in that queue, due then, as if it had not been claimed. Raises LeaseLost."""
         self._end_lease(id, attempt, state="ready", queue=queue, due=due)
+        self._announce(())
+
+    def wait_again(self, id: str, attempt: int, due: datetime, **fields: Any) -> None:
+        """The job has run and waits for its next run, with these values in these columns. Raises LeaseLost.
+
+        For jobs that are there for ever; `attempt` goes on counting.
+        """
+        self._end_lease(
+            id, attempt, state="ready", due=due, expiries=0, exception_message=None, stacktrace=None, **fields
+        )
         self._announce(())
 
     def take_unannounced(self, now: datetime, told_before: datetime, limit: int) -> list[DueJob]:
