@@ -24,6 +24,7 @@ from mlc_service.language.scripts import ScriptRunner
 from mlc_service.lifecycle.delegate_calls import ListenerCaller
 from mlc_service.lifecycle.engines import ensure_engine
 from mlc_service.lifecycle.life_cycle import LifeCycle, life_cycle
+from mlc_service.process.cleanup import plan_cleanup
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.process.work import handlers
 from mlc_service.rest.application import create_app
@@ -83,7 +84,10 @@ class Service:
             extra_checks={"feel": check_feel_script},
         )
         registry = DelegateRegistry(delegates.CATALOGUE)
-        around = Surroundings(self._clock, self._scripts, registry, listen=ListenerCaller(registry))
+        around = Surroundings(
+            self._clock, self._scripts, registry, listen=ListenerCaller(registry), retention=settings.retention
+        )
+        self._around = around
         limits = RunLimits(seconds=settings.job_seconds, memory_bytes=settings.job_memory_mib * 1024 * 1024)
         # what a killed service left there is nobody's
         shutil.rmtree(settings.runs_folder, ignore_errors=True)
@@ -134,6 +138,7 @@ class Service:
         if self.settings.is_embedded:
             # the folder is ours alone: whoever held these leases is dead
             release_all_leases(self._bench)
+        self.units.run(lambda unit: plan_cleanup(unit, self._around))
         if self.settings.runs_jobs:
             self._runner.start()
         self._watcher.start()

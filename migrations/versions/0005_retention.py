@@ -13,7 +13,7 @@ down_revision: str | None = "0004"
 _HAS_REMOVAL = sa.text("removal IS NOT NULL")
 
 # what ended before may leave as it was promised when it was deployed
-_LATER = {
+_REMOVAL = {
     "postgresql": "ended + definition.history_time_to_live * interval '1 day'",
     # text of one width, as all times there
     "sqlite": (
@@ -29,12 +29,14 @@ def upgrade() -> None:
         op.create_index(
             f"{table}_removal_idx", table, ["removal"], sqlite_where=_HAS_REMOVAL, postgresql_where=_HAS_REMOVAL
         )
+    removal = _REMOVAL[op.get_bind().dialect.name]
     op.execute(
-        f"UPDATE historic_process_instances SET removal = {_LATER[op.get_bind().dialect.name]}"
-        " FROM process_definitions AS definition"
-        " WHERE definition.id = historic_process_instances.definition_id"
-        " AND definition.history_time_to_live BETWEEN 0 AND 999999"
-        " AND ended IS NOT NULL AND coalesce(root_id, historic_process_instances.id) = historic_process_instances.id"
+        f"""UPDATE historic_process_instances SET removal = {removal}
+            FROM process_definitions AS definition
+            WHERE definition.id = historic_process_instances.definition_id
+              AND definition.history_time_to_live BETWEEN 0 AND 999999
+              AND ended IS NOT NULL
+              AND coalesce(root_id, historic_process_instances.id) = historic_process_instances.id"""  # noqa: S608
     )
 
 

@@ -103,9 +103,7 @@ def deploy(unit: UnitOfWork, around: Surroundings, command: Deploy) -> Deployed:
         processes=tuple(
             _add_process(unit, around, deployment, name, definition, now) for name, definition in processes
         ),
-        decisions=tuple(
-            _add_decision(unit, around, deployment, name, decision, now) for name, decision in decisions
-        ),
+        decisions=tuple(_add_decision(unit, around, deployment, name, decision, now) for name, decision in decisions),
         warnings={name: found for name, found in warnings.items() if found},
     )
 

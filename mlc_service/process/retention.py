@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+DEFAULT_BATCH_ROWS = 1000
+
 _FORM = re.compile(r"(\d\d?):(\d\d)(?: ?(Z|[+-]\d\d:?\d\d)| ([A-Za-z][\w+\-/]*))?", re.ASCII)
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
@@ -93,7 +95,7 @@ class RetentionRules:
     """
 
     window: CleanupWindow | None = None
-    batch_rows: int = 1000
+    batch_rows: int = DEFAULT_BATCH_ROWS
     time_to_live: int | None = None
 
 

@@ -238,7 +238,11 @@ def _is_due(kind: _Kind, now: datetime) -> ColumnElement[bool]:
 def _members(kind: _Kind, which: ColumnElement[bool]) -> CTE:
     """Everybody below the heads and they themselves, each with its head and the head's definition."""
     table = kind.heads
-    found = (table.c.id.label("head"), kind.definition_id.label("definition_id"), kind.definition_key.label("definition_key"))
+    found = (
+        table.c.id.label("head"),
+        kind.definition_id.label("definition_id"),
+        kind.definition_key.label("definition_key"),
+    )
     below = table.alias("below")
     return union(
         select(*found, table.c.id).where(which),

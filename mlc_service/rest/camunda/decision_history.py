@@ -20,9 +20,7 @@ from mlc_service.store.units import UnitOfWork
 def _with_removals(_: Call, unit: UnitOfWork, rows: Sequence[HistoricDecisionRow]) -> list[HistoricDecisionRow]:
     """A decision of an instance is removed with it."""
     roots = roots_of(unit, {row.instance_id for row in rows if row.instance_id is not None})
-    return [
-        row if row.instance_id is None else row._replace(removal=roots[row.instance_id].removal) for row in rows
-    ]
+    return [row if row.instance_id is None else row._replace(removal=roots[row.instance_id].removal) for row in rows]
 
 
 def _complete(call: Call, row: HistoricDecisionRow, dto: dict[str, Any]) -> dict[str, Any]:

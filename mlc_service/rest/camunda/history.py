@@ -81,10 +81,7 @@ def _with_tasks(_: Call, unit: UnitOfWork, rows: Sequence[HistoricActivityRow]) 
         for ids in _portions(owners)
         for task in unit.history.find_tasks(TaskHistoryFilter(instance_ids=ids))
     }
-    return [
-        RecordedActivity(row, tasks.get((row.instance_id, row.number)), roots[row.instance_id])
-        for row in rows
-    ]
+    return [RecordedActivity(row, tasks.get((row.instance_id, row.number)), roots[row.instance_id]) for row in rows]
 
 
 def _rooted(_: Call, unit: UnitOfWork, rows: Sequence[HistoricTaskRow | HistoricVariableRow]) -> list[Rooted]:
@@ -104,9 +101,7 @@ def _roots_of_instances(unit: UnitOfWork, rows: Sequence[HistoricInstanceRow]) -
     unknown = {row.root_id for row in rows if row.root_id is not None and row.root_id not in removals}
     removals.update({row.id: row.removal for row in _instances(unit, unknown)})
     # a caller whose definition was deleted is gone, and has left its removal to those it had called
-    return {
-        row.id: Root(row.root_id or row.id, row.removal or removals.get(row.root_id or row.id)) for row in rows
-    }
+    return {row.id: Root(row.root_id or row.id, row.removal or removals.get(row.root_id or row.id)) for row in rows}
 
 
 def _instances(unit: UnitOfWork, ids: Iterable[str]) -> list[HistoricInstanceRow]:

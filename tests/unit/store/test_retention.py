@@ -22,7 +22,7 @@ from mlc_service.store.rows import (
     InstanceRow,
     ProcessDefinitionRow,
 )
-from mlc_service.store.selecting import Page
+from mlc_service.store.selecting import ALL, Page
 from mlc_service.store.units import UnitOfWork, Units
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -133,7 +133,7 @@ def test_a_hierarchy_leaves_as_a_whole_by_the_removal_of_its_root(units: Units) 
         instance(unit, "called by other", None, root="other", key="q")
 
     units.run(record)
-    assert removed(units, most_rows=1) == {table: 2 for table in OF_ONE_INSTANCE}
+    assert removed(units, most_rows=1) == dict.fromkeys(OF_ONE_INSTANCE, 2)
     assert left(units) == ["called by other", "other"]
 
 
@@ -156,7 +156,7 @@ def test_a_batch_takes_whole_hierarchies_longest_due_first(units: Units) -> None
             instance(unit, f"i{days}", NOW - days * DAY)
 
     units.run(record)
-    assert removed(units, most_rows=14) == {table: 2 for table in OF_ONE_INSTANCE}
+    assert removed(units, most_rows=14) == dict.fromkeys(OF_ONE_INSTANCE, 2)
     assert left(units) == ["i1"]
 
 
@@ -225,8 +225,8 @@ def test_two_that_remove_at_once_take_different_hierarchies_and_wait_for_nobody(
         with units.begin() as two:
             # not committed yet: the second passes over what the first is just removing
             second = two.retention.remove(NOW, PLENTY)
-    assert first == {table: 100 for table in OF_ONE_INSTANCE}
-    assert second == {table: 50 for table in OF_ONE_INSTANCE}
+    assert first == dict.fromkeys(OF_ONE_INSTANCE, 100)
+    assert second == dict.fromkeys(OF_ONE_INSTANCE, 50)
     assert left(units) == []
 
 
@@ -245,13 +245,15 @@ def test_what_a_deleted_definition_called_stays_as_long_as_it_would_have_stayed(
 # --- reports ------------------------------------------------------------------------------------------------------
 
 
-def report(units: Units, *, decisions: bool = False, page: Page = Page(), **wanted: Sequence[str] | bool) -> list[tuple[str, int, int]]:  # noqa: B008
+def report(
+    units: Units, *, decisions: bool = False, page: Page = ALL, **wanted: Sequence[str] | bool
+) -> list[tuple[str, int, int]]:
     def ask(unit: UnitOfWork) -> list[tuple[str, int, int]]:
         filter = CleanableFilter(NOW, **wanted)  # type: ignore[arg-type]
         found = unit.retention.report_decisions if decisions else unit.retention.report_processes
         count = unit.retention.count_decisions if decisions else unit.retention.count_processes
         rows = found(filter, page)
-        assert page != Page() or count(filter) == len(rows)
+        assert page != ALL or count(filter) == len(rows)
         return [(row.id, row.finished, row.cleanable) for row in rows]
 
     return units.read(ask)
