@@ -244,6 +244,22 @@ def doctor(
 
 
 @cli.command()
+def cleanup(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    data: Data = None,
+) -> None:
+    """History whose time to live is over is removed, now and whatever the window; the service may run meanwhile."""
+    from mlc_service.cleaning import NoDatabase, lines_of_cleanup
+    from mlc_service.settings import InvalidSettings, settings_from
+
+    try:
+        for line in lines_of_cleanup(settings_from(data=data), only_say=dry_run):
+            _out.print(line, highlight=False, markup=False, soft_wrap=True)
+    except (InvalidSettings, NoDatabase) as problem:
+        _stop(str(problem))
+
+
+@cli.command()
 def version() -> None:
     """Prints the version."""
     _out.print(__version__, highlight=False)

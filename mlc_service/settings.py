@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mlc_service.language.groovy_toolchain import GroovySettings
 from mlc_service.logs import LogFormat, LogLevel
+from mlc_service.process.retention import DEFAULT_BATCH_ROWS, CleanupWindow, RetentionRules, parse_time_of_day
 from mlc_service.tickets.jira import JiraSettings
 
 TicketSystem = Literal["board", "jira"]
@@ -68,6 +69,7 @@ class Settings:
     metrics: bool = True
     metrics_port: int | None = None
     traces: bool = False
+    retention: RetentionRules = field(default_factory=RetentionRules)
 
     def __post_init__(self) -> None:
         if not self.authentication and not is_loopback(self.host):
@@ -167,6 +169,7 @@ def settings_from(environment: Mapping[str, str] | None = None, **given: object)
         "metrics_port": source.port("MLC_METRICS_PORT"),
         # all else about traces is read by OpenTelemetry itself
         "traces": any(source.text(name) for name in _TRACE_ENDPOINTS),
+        "retention": _retention(source),
     }
     values.update({name: value for name, value in given.items() if value is not None})
     values["groovy"] = GroovySettings(
@@ -227,6 +230,26 @@ class _Environment:
 
 def _path(text: str | None) -> Path | None:
     return None if text is None else Path(text)
+
+
+def _retention(source: _Environment) -> RetentionRules:
+    names = ("MLC_CLEANUP_WINDOW_START", "MLC_CLEANUP_WINDOW_END")
+    start, end = (source.text(name) for name in names)
+    if (start is None) != (end is None):
+        raise InvalidSettings(f"{names[0]} and {names[1]} make a window together: give both or none")
+    window = None
+    if start is not None and end is not None:
+        try:
+            window = CleanupWindow(parse_time_of_day(start), parse_time_of_day(end))
+        except ValueError as error:
+            raise InvalidSettings(f"{' and '.join(names)}: {error}") from None
+    batch_rows = int(source.number("MLC_CLEANUP_BATCH", DEFAULT_BATCH_ROWS))
+    if batch_rows < 1:
+        raise InvalidSettings(f"MLC_CLEANUP_BATCH={batch_rows} must be at least 1")
+    days = source.text("MLC_HISTORY_TIME_TO_LIVE")
+    if days is not None and not (days.isascii() and days.isdigit() and len(days) <= 6):
+        raise InvalidSettings(f"MLC_HISTORY_TIME_TO_LIVE={days!r} is no number of days")
+    return RetentionRules(window, batch_rows, None if days is None else int(days))
 
 
 def _jira(source: _Environment) -> JiraSettings | None:

@@ -17,6 +17,7 @@ from mlc_service.app.parts import open_database, put_together
 from mlc_service.clock import Clock, SystemClock
 from mlc_service.jobs.runner import ThreadRunner, release_all_leases
 from mlc_service.lifecycle.engines import ensure_engine
+from mlc_service.process.cleanup import plan_cleanup
 from mlc_service.rest.application import create_app
 from mlc_service.runtimes import LocalRuntime, OnlineModels, RuntimeSettings
 from mlc_service.settings import Settings
@@ -83,6 +84,7 @@ class Service:
         if self.settings.is_embedded:
             # the folder is ours alone: whoever held these leases is dead
             release_all_leases(self._parts.bench)
+        self.units.run(lambda unit: plan_cleanup(unit, self._parts.around))
         if self.settings.runs_jobs:
             self._runner.start()
         self._watcher.start()

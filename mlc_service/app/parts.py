@@ -113,6 +113,7 @@ def put_together(
         listen=ListenerCaller(registry),
         at_once=settings.signal_at_once,
         zone=ZoneInfo(settings.time_zone),
+        retention=settings.retention,
     )
     cycle = life_cycle(
         units,

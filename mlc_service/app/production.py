@@ -37,6 +37,7 @@ from mlc_service.lifecycle.placement import (
 )
 from mlc_service.metrics import COUNTED
 from mlc_service.probes import SharedMetrics, scraped, serve_probes
+from mlc_service.process.cleanup import plan_cleanup
 from mlc_service.readiness import Check, database_checks, readiness
 from mlc_service.rest.application import create_app
 from mlc_service.runtimes import LocalRuntime, OnlineModels, RuntimeSettings, TriedModels
@@ -195,6 +196,7 @@ def schedule(settings: Settings) -> None:
     checks = [*database_checks(member.parts.units), redis_check(settings.must_be_shared())]
     with _probes(settings, checks, member.parts.scraped(COUNTED)):
         member.start()
+        member.parts.units.run(lambda unit: plan_cleanup(unit, member.parts.around))
         scheduler.start()
         log.info("scheduler_started", version=__version__)
         _until_asked_to_end()

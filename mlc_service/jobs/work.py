@@ -28,7 +28,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The job is done and its row is gone, in a transaction the handler has committed.
+    """The job is done and its row is gone, or waits for its next run, in a transaction the handler has committed.
 
     `next` is a job of the same instance that came out of it and is claimed already by the same worker.
     """

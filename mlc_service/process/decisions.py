@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from mlc_service.dmn import DecisionRecord, DecisionResult
+from mlc_service.process.retention import removal_time
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.decision_history import HistoricDecisionRow
 from mlc_service.store.definitions import DefinitionFilter
@@ -80,6 +81,8 @@ def _row(
             for one in record.outputs
         ],
         collected=record.collected,
+        # an instance takes its decisions along
+        removal=removal_time(now, asked_for.history_time_to_live) if asker.instance_id is None else None,
     )
 
 

@@ -103,7 +103,7 @@ def deploy(unit: UnitOfWork, around: Surroundings, command: Deploy) -> Deployed:
         processes=tuple(
             _add_process(unit, around, deployment, name, definition, now) for name, definition in processes
         ),
-        decisions=tuple(_add_decision(unit, deployment, name, decision, now) for name, decision in decisions),
+        decisions=tuple(_add_decision(unit, around, deployment, name, decision, now) for name, decision in decisions),
         warnings={name: found for name, found in warnings.items() if found},
     )
 
@@ -193,7 +193,7 @@ def _add_process(
         resource_name=resource_name,
         deployment_id=deployment.id,
         suspended=False,
-        history_time_to_live=definition.history_time_to_live,
+        history_time_to_live=_time_to_live(around, definition),
         startable_in_tasklist=definition.startable_in_tasklist,
     )
     try:
@@ -221,8 +221,19 @@ def _check_message_starts(unit: UnitOfWork, resource_name: str, definition: Defi
                 raise InvalidResource(resource_name, [Problem(text, element_id=start.activity_id)])
 
 
+def _time_to_live(around: Surroundings, defined: Definition | Decision) -> int | None:
+    """What the file says, or else the service's default (as Camunda does it: at the deployment, once)."""
+    said = defined.history_time_to_live
+    return around.retention.time_to_live if said is None else said
+
+
 def _add_decision(
-    unit: UnitOfWork, deployment: DeploymentRow, resource_name: str, decision: Decision, now: datetime
+    unit: UnitOfWork,
+    around: Surroundings,
+    deployment: DeploymentRow,
+    resource_name: str,
+    decision: Decision,
+    now: datetime,
 ) -> DecisionDefinitionRow:
     before = unit.decisions.latest(decision.key)
     version = 1 if before is None else before.version + 1
@@ -234,6 +245,7 @@ def _add_decision(
         name=decision.name,
         resource_name=resource_name,
         deployment_id=deployment.id,
+        history_time_to_live=_time_to_live(around, decision),
     )
     unit.decisions.insert(row)
     return row

@@ -60,7 +60,7 @@ class _Kept(Generic[T]):
 
 
 class KnownDefinition(NamedTuple):
-    """A deployed definition and its executable form. Of the row, `suspended` may be out of date."""
+    """A deployed definition and its executable form. Of the row, `suspended` and time to live may be old."""
 
     row: ProcessDefinitionRow
     definition: Definition

@@ -18,6 +18,7 @@ from mlc_service.engine.ids import derived_id, number_of
 from mlc_service.engine.values import to_stored
 from mlc_service.jobs.failures import RetryPolicy
 from mlc_service.jobs.work import Lease
+from mlc_service.process.retention import removal_time
 from mlc_service.store.history import MigratedActivity
 from mlc_service.store.rows import (
     CandidateRow,
@@ -440,6 +441,10 @@ def _write_history(unit: UnitOfWork, subject: Subject, execution: Execution, cha
         unit.after_commit(metrics.INSTANCES_STARTED.labels(key).inc)
     if end is not None:
         unit.after_commit(metrics.INSTANCES_ENDED.labels(key, end.state).inc)
+    removal = None
+    if end is not None and subject.id == subject.root_id:
+        # asked for anew: what is known of the definition may be older
+        removal = removal_time(now, unit.definitions.time_to_live(subject.definition.id))
     if subject.is_new:
         history.insert_instance(
             HistoricInstanceRow(
@@ -457,6 +462,7 @@ def _write_history(unit: UnitOfWork, subject: Subject, execution: Execution, cha
                 root_id=subject.root_id,
                 caller_id=None if subject.caller is None else subject.caller.instance_id,
                 start_variables=execution.started_with,
+                removal=removal,
             )
         )
     elif end is not None:
@@ -466,6 +472,7 @@ def _write_history(unit: UnitOfWork, subject: Subject, execution: Execution, cha
             ended=now,
             end_activity_id=end.end_activity_id,
             delete_reason=subject.delete_reason,
+            removal=removal,
         )
     if changes.migrated is not None:
         definition, migrated = subject.definition, changes.migrated

@@ -11,6 +11,7 @@ from mlc_service.jobs.failures import RetryPolicy
 from mlc_service.language.scripts import ScriptRunner
 from mlc_service.process.listeners import ListenerCall, ListenerOutcome, refuse
 from mlc_service.process.parsed import Parsed
+from mlc_service.process.retention import RetentionRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Surroundings:
 
     `listen` calls a delegate that is a listener. A signal or message that more than `at_once` wait for is carried out
     by a job for each of them, after the command. `zone` is where the clocks hang that cron expressions speak of.
+    `retention` says how long history is kept.
     """
 
     clock: Clock
@@ -29,3 +31,4 @@ class Surroundings:
     listen: Callable[[ListenerCall], ListenerOutcome] = refuse
     at_once: int = 100
     zone: tzinfo = UTC
+    retention: RetentionRules = field(default_factory=RetentionRules)

@@ -7,6 +7,7 @@ signal                      from the outbox: becomes one job a receiver
 signal_receipt, signal_start  one receiver's part of it
 message_receipt             one receiver's part of a message to many
 message                     from the outbox: reaches its instance
+history_cleanup             history whose time is over is removed
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from mlc_service.engine import Execution, ExecutionFailed, NotWaiting
 from mlc_service.engine.ids import number_of
 from mlc_service.engine.values import from_stored
 from mlc_service.jobs.work import Done, Failed, Handler, Lease
+from mlc_service.process.cleanup import HISTORY_CLEANUP, clean
 from mlc_service.process.errors import MismatchingCorrelation, SignalStorm, Suspended
 from mlc_service.process.messages import MESSAGE, CorrelateMessage, correlate_message
 from mlc_service.process.receipts import MESSAGE_RECEIPT, SIGNAL_RECEIPT, SIGNAL_START, signal_later
@@ -70,7 +72,7 @@ Delegates = Callable[[DelegateCall], DelegateOutcome]
 
 
 def handlers(units: Units, around: Surroundings, delegates: Delegates) -> Mapping[str, Handler]:
-    """A handler for every kind of job that instances, definitions and the outboxes create."""
+    """A handler for every kind of job that instances, definitions, the outboxes and retention create."""
     work = _Work(units, around)
     return {
         "async": lambda job, lease: work.go_on(job, lease, Execution.continue_job),
@@ -82,6 +84,7 @@ def handlers(units: Units, around: Surroundings, delegates: Delegates) -> Mappin
         MESSAGE_RECEIPT: work.receive,
         SIGNAL_START: work.start_by_signal,
         MESSAGE: work.deliver_message,
+        HISTORY_CLEANUP: lambda job, lease: clean(units, around, job, lease),
     }
 
 

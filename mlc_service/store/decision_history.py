@@ -18,7 +18,8 @@ class HistoricDecisionRow(NamedTuple):
     """One evaluation. `root` is the evaluation that required this one, None for the one that was asked for.
 
     `inputs` are `{clauseId, clauseName, value}`, `outputs` `{clauseId, clauseName, ruleId, ruleOrder, variableName,
-    value}`, values plain; `collected` is the one value of an aggregating table.
+    value}`, values plain; `collected` is the one value of an aggregating table. One of an instance is removed with the
+    instance, others from `removal` on.
     """
 
     id: str
@@ -36,6 +37,7 @@ class HistoricDecisionRow(NamedTuple):
     inputs: list[dict[str, Any]]
     outputs: list[dict[str, Any]]
     collected: Any
+    removal: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ _LATEST_PROCESS, _LATEST_DECISION = (
     select(table).where(table.c.key == bindparam("key")).order_by(table.c.version.desc()).limit(1)
     for table in (process_definitions, decision_definitions)
 )
+_TIME_TO_LIVE = select(process_definitions.c.history_time_to_live).where(process_definitions.c.id == bindparam("id"))
 
 
 class Definitions:
@@ -80,6 +81,14 @@ class Definitions:
         """Ids of all versions of a key."""
         statement = select(process_definitions.c.id).where(process_definitions.c.key == key)
         return list(self._connection.execute(statement).scalars())
+
+    def time_to_live(self, id: str) -> int | None:
+        """For how many days the history of its instances is kept; None is for ever."""
+        return self._connection.execute(_TIME_TO_LIVE, {"id": id}).scalar()
+
+    def set_time_to_live(self, id: str, days: int | None) -> None:
+        """Raises NotFound."""
+        _set_time_to_live(self._connection, process_definitions, "process definition", id, days)
 
     def set_suspended(self, id: str, suspended: bool) -> None:
         self._connection.execute(
@@ -119,8 +128,17 @@ class DecisionDefinitions:
     def count(self, wanted: DefinitionFilter = EVERY) -> int:
         return _count(self._connection, decision_definitions, wanted)
 
+    def set_time_to_live(self, id: str, days: int | None) -> None:
+        """Raises NotFound."""
+        _set_time_to_live(self._connection, decision_definitions, "decision definition", id, days)
+
     def delete(self, id: str) -> None:
         self._connection.execute(delete(decision_definitions).where(decision_definitions.c.id == id))
+
+
+def _set_time_to_live(connection: Connection, table: Table, kind: str, id: str, days: int | None) -> None:
+    if not connection.execute(update(table).where(table.c.id == id).values(history_time_to_live=days)).rowcount:
+        raise NotFound(kind, id)
 
 
 def _find(connection: Connection, table: Table, wanted: DefinitionFilter, page: Page) -> Any:

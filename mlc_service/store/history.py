@@ -154,11 +154,23 @@ class History:
     def delete_of(self, definition_ids: Sequence[str]) -> None:
         """Everything that is on record about instances of these definitions is gone.
 
-        Of a migrated one it is what happened before, too; of one that is of another definition now, nothing.
+        Of a migrated one it is what happened before, too; of one that is of another definition now, nothing. What
+        they called stays as long as it would have stayed with them.
         """
         instances = historic_process_instances.c
         of_these = instances.definition_id.in_(definition_ids)
         theirs = select(instances.id).where(of_these)
+        root = historic_process_instances.alias("root")
+        self._connection.execute(
+            update(historic_process_instances)
+            .where(
+                instances.root_id == root.c.id,
+                root.c.definition_id.in_(definition_ids),
+                root.c.removal.is_not(None),
+                instances.id != root.c.id,
+            )
+            .values(removal=root.c.removal)
+        )
         for table in (historic_activity_instances, historic_decisions, historic_tasks, historic_variables):
             self._connection.execute(delete(table).where(table.c.instance_id.in_(theirs)))
         self._connection.execute(delete(historic_process_instances).where(of_these))

@@ -5,6 +5,7 @@
     running  -> failed   no tries left, or too many expired leases; an incident says so
     failed   -> ready    a person set retries
     running  -> gone     done
+    running  -> ready    wait_again (done, to be run again later)
     any      -> gone     the instance does not need it any more
 
 `attempt` is the fencing number. Whoever wants to commit the outcome of a job shows the attempt it was claimed under;
@@ -338,6 +339,16 @@ class Jobs:
         if back.rowcount:
             self._announce(())
         return back.rowcount
+
+    def wait_again(self, id: str, attempt: int, due: datetime, **fields: Any) -> None:
+        """The job has run and waits for its next run, with these values in these columns. Raises LeaseLost.
+
+        For jobs that are there for ever; `attempt` goes on counting.
+        """
+        self._end_lease(
+            id, attempt, state="ready", due=due, expiries=0, exception_message=None, stacktrace=None, **fields
+        )
+        self._announce(())
 
     def take_unannounced(self, now: datetime, told_before: datetime, limit: int) -> list[DueJob]:
         """Up to `limit` due jobs that nobody was told of since `told_before`, longest due first.

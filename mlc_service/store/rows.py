@@ -61,6 +61,7 @@ class DecisionDefinitionRow(NamedTuple):
     name: str | None
     resource_name: str
     deployment_id: str
+    history_time_to_live: int | None = None
 
 
 class InstanceRow(NamedTuple):
@@ -305,7 +306,10 @@ class IncidentRow(NamedTuple):
 
 
 class HistoricInstanceRow(NamedTuple):
-    """`state` is ACTIVE, SUSPENDED, COMPLETED, EXTERNALLY_TERMINATED or INTERNALLY_TERMINATED."""
+    """`state` is ACTIVE, SUSPENDED, COMPLETED, EXTERNALLY_TERMINATED or INTERNALLY_TERMINATED.
+
+    `removal` is from when on the hierarchy may be removed: the root's row says it for all.
+    """
 
     id: str
     definition_id: str
@@ -321,6 +325,7 @@ class HistoricInstanceRow(NamedTuple):
     root_id: str | None
     caller_id: str | None
     start_variables: dict[str, Any] | None
+    removal: datetime | None = None
 
 
 class HistoricActivityRow(NamedTuple):

@@ -100,6 +100,8 @@ decision_definitions = Table(
     Column("name", Text),
     Column("resource_name", Text, nullable=False),
     Column("deployment_id", Text, ForeignKey("deployments.id"), nullable=False, index=True),
+    # days; NULL keeps evaluations for ever
+    Column("history_time_to_live", Integer),
     UniqueConstraint("key", "version"),
 )
 
@@ -332,6 +334,14 @@ historic_process_instances = Table(
     Column("caller_id", Text, index=True),
     # what it was started with, for restarting it
     Column("start_variables", Json),
+    # from when on its hierarchy may be removed, said once, on the row of the root; NULL: never
+    Column("removal", UtcDateTime),
+    Index(
+        "historic_process_instances_removal_idx",
+        "removal",
+        sqlite_where=text("removal IS NOT NULL"),
+        postgresql_where=text("removal IS NOT NULL"),
+    ),
 )
 
 historic_activity_instances = Table(
@@ -419,6 +429,14 @@ historic_decisions = Table(
     Column("inputs", Json, nullable=False),
     Column("outputs", Json, nullable=False),
     Column("collected", Json, nullable=False),
+    # from when on it may be removed; NULL: never, or (of an instance) with its instance
+    Column("removal", UtcDateTime),
+    Index(
+        "historic_decisions_removal_idx",
+        "removal",
+        sqlite_where=text("removal IS NOT NULL"),
+        postgresql_where=text("removal IS NOT NULL"),
+    ),
 )
 
 # --- people and the service itself ------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ from mlc_service.store.instances import Instances
 from mlc_service.store.jobs import DueJob, Jobs
 from mlc_service.store.openings import TicketOpenings
 from mlc_service.store.people import Settings, Users
+from mlc_service.store.retention import Retention
 from mlc_service.store.service_processes import Duties, ServiceProcesses
 from mlc_service.store.subscriptions import Subscriptions
 from mlc_service.store.tasks import Tasks
@@ -79,6 +80,7 @@ class UnitOfWork:
         self.incidents = Incidents(connection, self.after_commit)
         self.history = History(connection)
         self.decision_history = DecisionHistory(connection)
+        self.retention = Retention(connection)
         self.users = Users(connection)
         self.settings = Settings(connection)
         self.blobs = Blobs(connection)

@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from mlc_service import server
+from mlc_service.app import Service
 from mlc_service.settings import InvalidSettings, Settings, settings_from
 from tests.process.world import CAMUNDA, DIAGRAM, running_world
 
@@ -170,3 +171,22 @@ def test_secrets_may_stand_in_files_and_bad_settings_are_named(tmp_path: Path) -
     ]:
         with pytest.raises(InvalidSettings, match=re.escape(message)):
             settings_from(environment)
+
+
+def test_what_cannot_be_cleaned_is_said_in_a_line(tmp_path: Path) -> None:
+    refused = mlc("cleanup", "--dry-run", "--data", tmp_path)
+    assert refused.returncode == 1
+    assert "there is no database" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_service_with_a_cleanup_window_plans_its_cleaning_when_it_starts(tmp_path: Path) -> None:
+    window = {"MLC_CLEANUP_WINDOW_START": "22:00", "MLC_CLEANUP_WINDOW_END": "05:00"}
+    service = Service(settings_from(window, data=tmp_path, runs_jobs=False, authentication=False))
+    service.start()
+    try:
+        jobs = service.units.read(lambda unit: unit.jobs.find())
+        assert [job.kind for job in jobs] == ["history_cleanup"]
+        assert mlc("cleanup", "--data", tmp_path).stdout == "nothing is due\n"
+    finally:
+        service.stop()

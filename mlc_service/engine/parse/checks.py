@@ -221,7 +221,8 @@ class _Checks:
         """History without an end grows for ever."""
         if camunda(self._reader.node, "historyTimeToLive") is None:
             self._warning(
-                "no camunda:historyTimeToLive: the history of this process is kept for ever", self._reader.node
+                "no camunda:historyTimeToLive: history is kept for ever, or as long as the service's settings say",
+                self._reader.node,
             )
 
 

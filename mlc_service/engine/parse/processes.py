@@ -34,7 +34,7 @@ _NO_FLOW_NODES = frozenset(
     }
 )  # fmt: skip
 _PROCESS_EXTENSIONS = frozenset({"properties", "executionListener"})
-_DAYS = re.compile(r"(?:P(\d+)D|(\d+))")
+_DAYS = re.compile(r"(?:P(\d{1,6})D|(\d{1,6}))", re.ASCII)
 
 
 class DiagramReader(BpmnParser):

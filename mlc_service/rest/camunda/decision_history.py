@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mlc_service.engine.values import as_variable
 from mlc_service.rest.camunda import fields, query
 from mlc_service.rest.camunda.call import Call
 from mlc_service.rest.camunda.dates import format_moment
+from mlc_service.rest.camunda.history import roots_of
 from mlc_service.rest.camunda.resource import Resource
 from mlc_service.rest.camunda.tenants import tenant_filters
 from mlc_service.rest.camunda.values import write_value
 from mlc_service.store.decision_history import DecisionHistoryFilter, HistoricDecisionRow
+from mlc_service.store.units import UnitOfWork
+
+
+def _with_removals(_: Call, unit: UnitOfWork, rows: Sequence[HistoricDecisionRow]) -> list[HistoricDecisionRow]:
+    """A decision of an instance is removed with it."""
+    roots = roots_of(unit, {row.instance_id for row in rows if row.instance_id is not None})
+    return [row if row.instance_id is None else row._replace(removal=roots[row.instance_id].removal) for row in rows]
 
 
 def _complete(call: Call, row: HistoricDecisionRow, dto: dict[str, Any]) -> dict[str, Any]:
@@ -33,7 +42,7 @@ def _value(row: HistoricDecisionRow, number: int, recorded: dict[str, Any]) -> d
         **described,
         "errorMessage": None,
         "createTime": format_moment(row.evaluated),
-        "removalTime": None,
+        "removalTime": format_moment(row.removal),
         "rootProcessInstanceId": row.instance_id,
         **write_value(as_variable(recorded["value"])),
     }
@@ -51,7 +60,7 @@ DECISIONS: Resource[HistoricDecisionRow, DecisionHistoryFilter] = Resource(
         fields.text("decisionDefinitionKey", "decision_key"),
         fields.text("decisionDefinitionName", "decision_name"),
         fields.moment("evaluationTime", "evaluated"),
-        fields.absent("removalTime"),
+        fields.moment("removalTime", "removal"),
         fields.text("processDefinitionId", "definition_id"),
         fields.text("processDefinitionKey", "definition_key"),
         fields.text("processInstanceId", "instance_id"),
@@ -108,6 +117,7 @@ DECISIONS: Resource[HistoricDecisionRow, DecisionHistoryFilter] = Resource(
     count=lambda unit, wanted: unit.decision_history.count(wanted),
     get=lambda unit, id: unit.decision_history.get(id),
     complete=_complete,
+    enrich=_with_removals,
 )
 
 ROUTES = DECISIONS.routes()

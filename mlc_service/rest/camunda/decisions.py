@@ -8,7 +8,7 @@ from mlc_service.dmn import DecisionResult
 from mlc_service.engine.values import as_variable, expression_value
 from mlc_service.process.decisions import Asker, evaluate_decision
 from mlc_service.process.errors import DefinitionNotFound
-from mlc_service.rest.camunda import fields, query
+from mlc_service.rest.camunda import fields, query, time_to_live
 from mlc_service.rest.camunda.call import Call, Route
 from mlc_service.rest.camunda.errors import explaining
 from mlc_service.rest.camunda.resource import Resource
@@ -35,7 +35,7 @@ DECISION_DEFINITIONS: Resource[DecisionDefinitionRow, DefinitionFilter] = Resour
         fields.absent("tenantId"),
         fields.absent("decisionRequirementsDefinitionId"),
         fields.absent("decisionRequirementsDefinitionKey"),
-        fields.absent("historyTimeToLive"),
+        fields.integer("historyTimeToLive", "history_time_to_live"),
         fields.text("versionTag", "version_tag"),
     ),
     queryable=query.Queryable(
@@ -101,6 +101,12 @@ def evaluate(call: Call) -> list[dict[str, Any]]:
     return [write_variables({name: as_variable(value) for name, value in row.items()}) for row in result.rows]
 
 
+def set_time_to_live(call: Call) -> None:
+    """What is evaluated from now on is kept for that many days; null is for ever."""
+    days = time_to_live.read(call)
+    call.run(lambda unit: unit.decisions.set_time_to_live(_row(call, unit).id, days))
+
+
 def _row(call: Call, unit: UnitOfWork) -> DecisionDefinitionRow:
     if "id" in call.path:
         return unit.decisions.get(call.path["id"])
@@ -132,6 +138,10 @@ ROUTES = [
             Route(
                 "POST", f"/decision-definition/{at}/evaluate", evaluate, _TAG, f"Evaluate{by}",
                 request=_EVALUATE, answer=_ROWS,
+            ),
+            Route(
+                "PUT", f"/decision-definition/{at}/history-time-to-live", set_time_to_live, _TAG,
+                f"Set how long evaluations are kept{by}", request=time_to_live.BODY,
             ),
         )
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -35,17 +36,26 @@ _TEXT: fields.Schema = {"type": "string", "nullable": True}
 _PORTION = 1000
 
 
+class Root(NamedTuple):
+    """The topmost caller of an instance, and from when on history of both may be removed."""
+
+    id: str
+    removal: datetime | None
+
+
 class RecordedInstance(NamedTuple):
-    """An instance on record with its definition, which may be gone."""
+    """An instance on record with its definition, which may be gone, and its topmost caller."""
 
     row: HistoricInstanceRow
     definition: ProcessDefinitionRow | None
+    root: Root
 
 
 def _with_definitions(unit: UnitOfWork, rows: Sequence[HistoricInstanceRow]) -> list[RecordedInstance]:
     ids = {row.definition_id for row in rows}
     known = {one.id: one for one in unit.definitions.find(DefinitionFilter(ids=sorted(ids)))} if ids else {}
-    return [RecordedInstance(row, known.get(row.definition_id)) for row in rows]
+    roots = _roots_of_instances(unit, rows)
+    return [RecordedInstance(row, known.get(row.definition_id), roots[row.id]) for row in rows]
 
 
 class RecordedActivity(NamedTuple):
@@ -53,42 +63,49 @@ class RecordedActivity(NamedTuple):
 
     row: HistoricActivityRow
     task: HistoricTaskRow | None
-    root_id: str
+    root: Root
 
 
 class Rooted(NamedTuple):
     """A task or a variable on record with the topmost caller of its instance."""
 
     row: Any
-    root_id: str
+    root: Root
 
 
 def _with_tasks(_: Call, unit: UnitOfWork, rows: Sequence[HistoricActivityRow]) -> list[RecordedActivity]:
-    roots = _roots(unit, rows)
+    roots = roots_of(unit, {row.instance_id for row in rows})
     owners = {row.instance_id for row in rows if row.activity_type == "userTask"}
     tasks = {
         (task.instance_id, task.activity): task
         for ids in _portions(owners)
         for task in unit.history.find_tasks(TaskHistoryFilter(instance_ids=ids))
     }
-    return [
-        RecordedActivity(row, tasks.get((row.instance_id, row.number)), roots.get(row.instance_id, row.instance_id))
-        for row in rows
-    ]
+    return [RecordedActivity(row, tasks.get((row.instance_id, row.number)), roots[row.instance_id]) for row in rows]
 
 
 def _rooted(_: Call, unit: UnitOfWork, rows: Sequence[HistoricTaskRow | HistoricVariableRow]) -> list[Rooted]:
-    roots = _roots(unit, rows)
-    return [Rooted(row, roots.get(row.instance_id, row.instance_id)) for row in rows]
+    roots = roots_of(unit, {row.instance_id for row in rows})
+    return [Rooted(row, roots[row.instance_id]) for row in rows]
 
 
-def _roots(unit: UnitOfWork, rows: Iterable[Any]) -> dict[str, str]:
-    """Of each instance its topmost caller."""
-    return {
-        instance.id: instance.root_id or instance.id
-        for ids in _portions({row.instance_id for row in rows})
-        for instance in unit.history.find_instances(InstanceHistoryFilter(ids=ids))
-    }
+def roots_of(unit: UnitOfWork, instance_ids: Iterable[str]) -> dict[str, Root]:
+    """Of each instance its topmost caller; one that is not on record is its own."""
+    ids = set(instance_ids)
+    found = _roots_of_instances(unit, _instances(unit, ids))
+    return {id: found.get(id) or Root(id, None) for id in ids}
+
+
+def _roots_of_instances(unit: UnitOfWork, rows: Sequence[HistoricInstanceRow]) -> dict[str, Root]:
+    removals = {row.id: row.removal for row in rows}
+    unknown = {row.root_id for row in rows if row.root_id is not None and row.root_id not in removals}
+    removals.update({row.id: row.removal for row in _instances(unit, unknown)})
+    # a caller whose definition was deleted is gone, and has left its removal to those it had called
+    return {row.id: Root(row.root_id or row.id, row.removal or removals.get(row.root_id or row.id)) for row in rows}
+
+
+def _instances(unit: UnitOfWork, ids: Iterable[str]) -> list[HistoricInstanceRow]:
+    return [row for some in _portions(ids) for row in unit.history.find_instances(InstanceHistoryFilter(ids=some))]
 
 
 def _portions(ids: Iterable[str]) -> Iterator[list[str]]:
@@ -128,7 +145,6 @@ INSTANCES: Resource[RecordedInstance, InstanceHistoryFilter] = Resource(
                 fields.text("processDefinitionKey", "definition_key"),
                 fields.moment("startTime", "started"),
                 fields.moment("endTime", "ended"),
-                fields.absent("removalTime"),
                 fields.duration("durationInMillis"),
                 fields.text("startUserId", "start_user"),
                 fields.text("startActivityId", "start_activity_id"),
@@ -144,6 +160,7 @@ INSTANCES: Resource[RecordedInstance, InstanceHistoryFilter] = Resource(
         ),
         fields.computed("processDefinitionName", lambda one: one.definition and one.definition.name),
         fields.computed("processDefinitionVersion", lambda one: one.definition and one.definition.version),
+        fields.moment("removalTime", "root.removal"),
     ),
     queryable=query.Queryable(
         filters=(
@@ -237,12 +254,12 @@ ACTIVITIES: Resource[HistoricActivityRow, ActivityHistoryFilter] = Resource(
                 fields.flag("canceled", "canceled"),
                 fields.computed("completeScope", _completes_scope, {"type": "boolean"}),
                 fields.absent("tenantId"),
-                fields.absent("removalTime"),
             )
         ),
         fields.computed("taskId", lambda one: one.task and one.task.id, _TEXT),
         fields.computed("assignee", lambda one: one.task and one.task.assignee, _TEXT),
-        fields.text("rootProcessInstanceId", "root_id"),
+        fields.text("rootProcessInstanceId", "root.id"),
+        fields.moment("removalTime", "root.removal"),
     ),
     queryable=query.Queryable(
         filters=(
@@ -307,11 +324,11 @@ TASKS: Resource[HistoricTaskRow, TaskHistoryFilter] = Resource(
                 fields.absent("parentTaskId"),
                 fields.moment("followUp", "follow_up"),
                 fields.absent("tenantId"),
-                fields.absent("removalTime"),
                 fields.computed("taskState", lambda row: _TASK_STATES.get(row.delete_reason, "Deleted")),
             )
         ),
-        fields.text("rootProcessInstanceId", "root_id"),
+        fields.text("rootProcessInstanceId", "root.id"),
+        fields.moment("removalTime", "root.removal"),
     ),
     queryable=query.Queryable(
         filters=(
@@ -391,10 +408,10 @@ VARIABLES: Resource[HistoricVariableRow, VariableHistoryFilter] = Resource(
                 fields.absent("tenantId"),
                 fields.text("state", "state"),
                 fields.moment("createTime", "created"),
-                fields.absent("removalTime"),
             )
         ),
-        fields.text("rootProcessInstanceId", "root_id"),
+        fields.text("rootProcessInstanceId", "root.id"),
+        fields.moment("removalTime", "root.removal"),
     ),
     queryable=query.Queryable(
         filters=(

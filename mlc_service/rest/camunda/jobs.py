@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from mlc_service.language.errors import ExpressionError, TimerError
+from mlc_service.process.cleanup import HISTORY_CLEANUP
 from mlc_service.process.job_control import (
     delete_job,
     recalculate_job_due,
@@ -61,7 +62,7 @@ class ListedJob(NamedTuple):
     job_definition_id: str | None
 
 
-def _with_definitions(call: Call, unit: UnitOfWork, rows: Sequence[JobRow]) -> list[ListedJob]:
+def with_definitions(call: Call, unit: UnitOfWork, rows: Sequence[JobRow]) -> list[ListedJob]:
     ids = job_definition_ids(unit, call.deps.process, rows)
     return [ListedJob(row, ids.get(row.id)) for row in rows]
 
@@ -69,7 +70,8 @@ def _with_definitions(call: Call, unit: UnitOfWork, rows: Sequence[JobRow]) -> l
 def _due(job: ListedJob) -> str | None:
     # Camunda gives a due date to timers and to what is tried again, not to what may run at once
     row = job.row
-    return format_moment(row.due) if row.kind in _TIMERS or row.due > row.created else None
+    is_planned = row.kind in _TIMERS or row.kind == HISTORY_CLEANUP
+    return format_moment(row.due) if is_planned or row.due > row.created else None
 
 
 def jobs_of_definition(unit: UnitOfWork, call: Call, job_definition_id: str) -> JobFilter:
@@ -142,7 +144,7 @@ JOBS: Resource[JobRow, JobFilter] = Resource(
     count=lambda unit, wanted: unit.jobs.count(wanted),
     get=lambda unit, id: unit.jobs.get(id),
     adjust=_adjust,
-    enrich=_with_definitions,
+    enrich=with_definitions,
     has_post=True,
 )  # fmt: skip
 

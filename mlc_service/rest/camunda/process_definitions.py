@@ -8,7 +8,7 @@ from typing import Any
 from mlc_service.process.definitions import definition_xml, latest_definition, set_definition_suspended
 from mlc_service.process.instances import StartInstance, start_instance
 from mlc_service.process.modification import resolved
-from mlc_service.rest.camunda import fields, query
+from mlc_service.rest.camunda import fields, query, time_to_live
 from mlc_service.rest.camunda.call import Call, Route
 from mlc_service.rest.camunda.errors import explaining
 from mlc_service.rest.camunda.instance_dto import STARTED, started_dto
@@ -135,6 +135,12 @@ def suspend(call: Call) -> None:
         set_definition_suspended(unit, call.deps.process, _id(call, unit), suspended, with_instances=with_instances)
 
     call.run(work)
+
+
+def set_time_to_live(call: Call) -> None:
+    """The history of instances that end from now on is kept for that many days; null is for ever."""
+    days = time_to_live.read(call)
+    call.run(lambda unit: unit.definitions.set_time_to_live(_id(call, unit), days))
 
 
 def suspend_by_key(call: Call) -> None:
@@ -274,5 +280,8 @@ ROUTES = [
     *_both("GET", "/diagram", diagram, "Get the picture"),
     *_both("POST", "/start", start, "Start an instance", request=_START, answer=fields.schema_of(STARTED)),
     *_both("PUT", "/suspended", suspend, "Suspend or activate", request=_SUSPENDED),
+    *_both(
+        "PUT", "/history-time-to-live", set_time_to_live, "Set how long history is kept", request=time_to_live.BODY
+    ),
     *_both("GET", "/statistics", activity_statistics, "Count running activities", parameters=_COUNTED),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlc_service.rest.camunda import (
+    cleanup,
     conditions,
     decision_history,
     decisions,
@@ -50,6 +51,7 @@ def routes() -> list[Route]:
         *decisions.ROUTES,
         *history.ROUTES,
         *decision_history.ROUTES,
+        *cleanup.ROUTES,
     ]
     # stable: `/task/count` before `/task/{id}`
     return sorted(found, key=lambda route: ["{" in part for part in route.path.split("/")])

@@ -41,7 +41,7 @@ NAMES = [
     "workerId", "topics", "topicName", "maxTasks", "lockDuration", "newDuration", "errorCode", "errorMessage",
     "retryTimeout", "localVariables", "externalTaskIds", "externalTaskQuery", "processInstanceQuery", "priority",
     "migrationPlan", "instructions", "sourceProcessDefinitionId", "targetProcessDefinitionId", "initialVariables",
-    "historicProcessInstanceQuery", "processDefinitionId", "annotation",
+    "historicProcessInstanceQuery", "processDefinitionId", "annotation", "historyTimeToLive",
 ]  # fmt: skip
 
 

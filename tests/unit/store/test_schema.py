@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -164,3 +165,38 @@ def test_instances_of_the_first_schema_become_their_own_roots(empty_database_url
         for table in ("process_instances", "historic_process_instances"):
             assert connection.exec_driver_sql(f"SELECT id, root_id, caller_id FROM {table}").all() == [("i", "i", None)]
     database.dispose()
+
+
+def test_what_ended_before_there_were_removals_has_the_one_of_its_definition(empty_database_url: str) -> None:
+    command.upgrade(schema.configuration(empty_database_url), "0004")
+    database = opened(empty_database_url)
+    definition = (
+        "INSERT INTO process_definitions (id, key, version, resource_name, deployment_id, suspended,"
+        " startable_in_tasklist, history_time_to_live) VALUES ('{0}:1', '{0}', 1, 'p.bpmn', 'd', false, true, {1})"
+    )
+    past = (
+        "INSERT INTO historic_process_instances (id, definition_id, definition_key, state, started, ended, root_id)"
+        " VALUES ('{0}', '{1}:1', '{1}', 'COMPLETED', '2026-02-20T12:00:00.000000+00:00', {2}, '{3}')"
+    )
+    ended = "'2026-02-27T12:00:00.123456+00:00'"
+    with database.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO deployments (id, deployed) VALUES ('d', '2026-02-20T12:00:00+00:00')")
+        for key, days in (("p", "3"), ("q", "NULL")):
+            connection.exec_driver_sql(definition.format(key, days))
+        for row in (
+            ("ended", "p", ended, "ended"),
+            ("called", "p", ended, "ended"),
+            ("runs", "p", "NULL", "runs"),
+            ("for ever", "q", ended, "for ever"),
+        ):
+            connection.exec_driver_sql(past.format(*row))
+    database.dispose()
+
+    schema.upgrade(empty_database_url)
+
+    units = Units(empty_database_url)
+    rows = units.read(lambda unit: unit.history.find_instances())
+    units.close()
+    found = {row.id: row.removal and row.removal.replace(microsecond=0) for row in rows}
+    removal = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert found == {"ended": removal, "called": None, "runs": None, "for ever": None}
