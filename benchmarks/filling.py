@@ -3,7 +3,7 @@
 One instance of each kind is run by the service itself. All others are copies of its rows: an id begins with the
 milliseconds in which it was made (`store.ids`), and all that an instance gives birth to has that beginning in common
 with it (`engine.ids`), so a copy is the same rows with another beginning in every id and their times moved as far.
-A copy is an instance like any other: it can be completed.
+A copy is an instance like any other: it can be completed. Only the dates within its stored form are the original's.
 
     fill("postgresql://…", ended=100_000, running=20_000)
 """
@@ -138,12 +138,17 @@ def _copy(connection: Connection, table: Table, original: list[str], copies: int
     names = ", ".join(f'"{column.name}"' for column in table.c)
     copied = ", ".join(_copied(column) for column in table.c)
     statement = f"""
-        WITH copy AS MATERIALIZED (
+        WITH
+        aged AS (
+            SELECT number, (CAST(:copies AS int) - number + 1) * CAST(:apart AS interval) AS age
+            FROM generate_series(1, CAST(:copies AS int)) AS number
+        ),
+        born AS (
+            SELECT number, age, extract(epoch FROM CAST(:last AS timestamptz) - age) * 1000 AS milliseconds FROM aged
+        ),
+        copy AS MATERIALIZED (
             SELECT number, age, substr(hex, 1, 8) || '-' || substr(hex, 9) AS beginning
-            FROM (
-                SELECT number, age, lpad(to_hex((extract(epoch FROM CAST(:last AS timestamptz) - age) * 1000)::bigint), 12, '0') AS hex
-                FROM (SELECT number, (CAST(:copies AS int) - number + 1) * CAST(:apart AS interval) AS age FROM generate_series(1, CAST(:copies AS int)) AS number) AS one
-            ) AS other
+            FROM born, lpad(to_hex(milliseconds::bigint), 12, '0') AS hex
         )
         INSERT INTO {table.name} ({names}) SELECT {copied} FROM copy, {table.name} AS original WHERE {_owned(table)}
     """

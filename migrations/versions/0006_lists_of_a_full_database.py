@@ -18,17 +18,11 @@ _READY = sa.text("state = 'ready'")
 
 def upgrade() -> None:
     op.create_index("process_instances_started_idx", "process_instances", ["started"])
-    op.create_index("process_instances_definition_key_started_idx", "process_instances", ["definition_key", "started"])
-    op.create_index("process_instances_definition_id_started_idx", "process_instances", ["definition_id", "started"])
     op.create_index("tasks_created_idx", "tasks", ["created"])
-    op.create_index("tasks_assignee_created_idx", "tasks", ["assignee", "created"])
     op.create_index("jobs_announced_idx", "jobs", ["announced", "due"], sqlite_where=_READY, postgresql_where=_READY)
 
 
 def downgrade() -> None:
     op.drop_index("jobs_announced_idx", "jobs")
-    op.drop_index("tasks_assignee_created_idx", "tasks")
     op.drop_index("tasks_created_idx", "tasks")
-    op.drop_index("process_instances_definition_id_started_idx", "process_instances")
-    op.drop_index("process_instances_definition_key_started_idx", "process_instances")
     op.drop_index("process_instances_started_idx", "process_instances")

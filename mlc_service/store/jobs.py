@@ -106,17 +106,20 @@ _TO_RUNNING = (
 
 
 def _due_priorities() -> Select[tuple[int]]:
-    """Priorities in which an open job is due, the highest first, without looking at every job.
+    """Priorities in which a ready job is due, the highest first, without looking at every job.
 
-    From each priority the index leads to the next lower one, and in it to the job that is due first.
+    From each priority the index leads to the next lower one, and to the job of it that is due first.
     """
     highest = select(func.max(jobs.c.priority)).where(_READY).scalar_subquery()
     found = select(highest.label("priority")).cte("priorities", recursive=True)
     lower = select(func.max(jobs.c.priority)).where(_READY, jobs.c.priority < found.c.priority).scalar_subquery()
     found = found.union_all(select(lower).where(found.c.priority.is_not(None)))
     first_due = (
-        select(func.min(jobs.c.due))
-        .where(_READY, jobs.c.suspended.is_(False), jobs.c.priority == found.c.priority)
+        select(jobs.c.due)
+        # <=, where = would do, leaves PostgreSQL only the index in which it is the first
+        .where(_READY, jobs.c.priority <= found.c.priority)
+        .order_by(jobs.c.priority.desc(), jobs.c.due)
+        .limit(1)
         .scalar_subquery()
     )
     return select(found.c.priority).where(first_due <= bindparam("now")).order_by(found.c.priority.desc())

@@ -124,10 +124,8 @@ process_instances = Table(
     Column("suspended", Boolean, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("started", UtcDateTime, nullable=False),
-    # lists are in the order of the starts, and no list may have to sort all that lives
+    # lists are in the order of the starts, and must not have to sort all that lives
     Index("process_instances_started_idx", "started"),
-    Index("process_instances_definition_key_started_idx", "definition_key", "started"),
-    Index("process_instances_definition_id_started_idx", "definition_id", "started"),
 )
 
 variable_scopes = Table(
@@ -165,9 +163,8 @@ tasks = Table(
     Column("suspended", Boolean, nullable=False),
     # {"key", "binding", "version"} of camunda:formRef
     Column("form_ref", Json),
-    # the oldest first: of all, and of what a person has to do
+    # lists begin with the oldest, or with the newest
     Index("tasks_created_idx", "created"),
-    Index("tasks_assignee_created_idx", "assignee", "created"),
 )
 
 task_candidates = Table(
@@ -230,7 +227,7 @@ jobs = Table(
         postgresql_where=text("state = 'ready'"),
     ),
     Index("jobs_due_idx", "due", sqlite_where=text("state = 'ready'"), postgresql_where=text("state = 'ready'")),
-    # whom workers were not told of at all is due some time, whom they were told of is due already
+    # what workers were told of lately is left out without being looked at
     Index(
         "jobs_announced_idx",
         "announced",
