@@ -20,10 +20,7 @@ import pytest
 
 from mlc_service.store import schema
 from mlc_service.store.units import Units
-from tests.postgres import fresh_database, in_database, start_postgres
-
-TEMPLATE = "mlc_template"
-
+from tests.postgres import TEMPLATE, fresh_database, in_database, start_postgres
 
 # --- time -------------------------------------------------------------------------------------------------------
 

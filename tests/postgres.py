@@ -16,6 +16,9 @@ from uuid import uuid4
 
 import psycopg
 
+# a migrated database beside `postgres`, to be copied
+TEMPLATE = "mlc_template"
+
 
 @contextmanager
 def fresh_database(server: str, template: str = "template1") -> Iterator[str]:

@@ -27,8 +27,7 @@ from mlc_service.rest.application import create_app
 from mlc_service.rest.dependencies import Dependencies
 from mlc_service.store.subscriptions import SubscriptionFilter
 from mlc_service.store.units import UnitOfWork, Units
-from tests.conftest import TEMPLATE
-from tests.postgres import fresh_database
+from tests.postgres import TEMPLATE, fresh_database
 
 REST = "/mlc-service/rest"
 FEW, MANY = 100, 3000
