@@ -41,11 +41,12 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## the engine, expressions, decisions and scripts, each beside a peer where there is one
+bench: setup ## the engine, expressions, decisions and scripts, each beside a peer where there is one; a full database
 	@$(BIN)/python -m benchmarks.engine
 	@$(BIN)/python -m benchmarks.expressions
 	@$(BIN)/python -m benchmarks.decisions
 	@$(BIN)/python -m benchmarks.scripts
+	@$(BIN)/python -m benchmarks.filled_database
 
 docs: setup ## write the generated pages anew: docs/expressions.md, docs/decisions.md
 	@$(BIN)/python -m mlc_service.language.page $(EXPRESSION_HOSTS) > docs/expressions.md

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     Text,
     and_,
     bindparam,
@@ -114,9 +115,32 @@ _TO_RUNNING = (
 )
 
 
+def _due_priorities() -> Select[tuple[int]]:
+    """Priorities in which a ready job is due, the highest first, without looking at every job.
+
+    From each priority the index leads to the next lower one, and to the job of it that is due first.
+    """
+    highest = select(func.max(jobs.c.priority)).where(_READY).scalar_subquery()
+    found = select(highest.label("priority")).cte("priorities", recursive=True)
+    lower = select(func.max(jobs.c.priority)).where(_READY, jobs.c.priority < found.c.priority).scalar_subquery()
+    found = found.union_all(select(lower).where(found.c.priority.is_not(None)))
+    first_due = (
+        select(jobs.c.due)
+        # <=, where = would do, leaves PostgreSQL only the index in which it is the first
+        .where(_READY, jobs.c.priority <= found.c.priority)
+        .order_by(jobs.c.priority.desc(), jobs.c.due)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(found.c.priority).where(first_due <= bindparam("now")).order_by(found.c.priority.desc())
+
+
+_DUE_PRIORITIES = _due_priorities()
+
+
 @cache
 def _claim(of_queue: bool) -> ReturningUpdate[Any]:
-    """Due jobs become running, passing over rows that somebody else is just claiming."""
+    """Due jobs of one priority become running, passing over rows that somebody else is just claiming."""
     other = jobs.alias("other")
     # a CASE: as long as PostgreSQL has no statistics, it would go through all that is due for each candidate
     is_open = case((other.c.due <= bindparam("now"), and_(other.c.state == "ready", other.c.suspended.is_(False))))
@@ -138,14 +162,37 @@ def _claim(of_queue: bool) -> ReturningUpdate[Any]:
     )
     if of_queue:
         candidates = candidates.where(jobs.c.queue == bindparam("of_queue"))
+    candidates = candidates.where(jobs.c.priority == bindparam("of_priority"))
     chosen = (
-        candidates.order_by(jobs.c.priority.desc(), jobs.c.due)
+        candidates.order_by(jobs.c.due)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
         # a CTE, because PostgreSQL may run a subquery with LIMIT more than once and so claim more than that
         .cte("candidates")
     )
     return _TO_RUNNING.where(jobs.c.id.in_(select(chosen.c.id)))
+
+
+def _told(untold: ColumnElement[bool], first: ColumnElement[Any]) -> ReturningUpdate[Any]:
+    """Due jobs of whom workers are to be told are announced, passing over rows that somebody else is just taking."""
+    chosen = (
+        select(jobs.c.id)
+        .where(_READY, jobs.c.suspended.is_(False), jobs.c.due <= bindparam("now"), untold)
+        .order_by(first)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("untold")
+    )
+    return (
+        update(jobs)
+        .where(jobs.c.id.in_(select(chosen.c.id)))
+        .values(announced=bindparam("now"))
+        .returning(*_AS_DUE, jobs.c.due)
+    )
+
+
+_NEVER_TOLD = _told(jobs.c.announced.is_(None), jobs.c.due)
+_TOLD_BEFORE = _told(jobs.c.announced < bindparam("told_before"), jobs.c.announced)
 
 
 class Jobs:
@@ -258,11 +305,20 @@ class Jobs:
         Only those of a queue, if one is named. Rows that somebody else is just claiming are passed over, not waited
         for. Of an instance's exclusive jobs only the first is given out, and only while none of them runs.
         """
-        given: dict[str, Any] = {"now": now, "most": limit, "new_worker": worker, "new_lease": lease_until}
+        given: dict[str, Any] = {"now": now, "new_worker": worker, "new_lease": lease_until}
         if queue is not None:
             given["of_queue"] = queue
-        rows = self._connection.execute(_claim(queue is not None), given)
-        claimed = [JobRow._make(row) for row in rows]
+        statement = _claim(queue is not None)
+        claimed: list[JobRow] = []
+        # one priority after the other: no index has the due ones of all priorities in the order wanted
+        for priority in self._connection.execute(_DUE_PRIORITIES, {"now": now}).scalars().all():
+            claimed += self._claimed(statement, given | {"of_priority": priority, "most": limit - len(claimed)})
+            if len(claimed) == limit:
+                break
+        return claimed
+
+    def _claimed(self, statement: ReturningUpdate[Any], given: Mapping[str, Any]) -> list[JobRow]:
+        claimed = [JobRow._make(row) for row in self._connection.execute(statement, given)]
         return sorted(claimed, key=lambda job: (-job.priority, job.due, job.id))
 
     def claim_one(self, id: str, worker: str, lease_until: datetime) -> JobRow:
@@ -353,21 +409,17 @@ class Jobs:
     def take_unannounced(self, now: datetime, told_before: datetime, limit: int) -> list[DueJob]:
         """Up to `limit` due jobs that nobody was told of since `told_before`, longest due first.
 
-        They count as told now: whoever takes them tells the workers. Others that ask at the same time get others.
+        They count as told now: whoever takes them tells the workers. Others that ask at the same time get others. If
+        there are more, those that nobody was ever told of come first, then those of whom longest ago.
         """
-        untold = (
-            select(jobs.c.id)
-            .where(_READY, jobs.c.suspended.is_(False), jobs.c.due <= now)
-            .where(or_(jobs.c.announced.is_(None), jobs.c.announced < told_before))
-            .order_by(jobs.c.due)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            .cte("untold")
-        )
-        taken = self._connection.execute(
-            update(jobs).where(jobs.c.id.in_(select(untold.c.id))).values(announced=now).returning(*_AS_DUE)
-        )
-        return [DueJob._make(row) for row in taken]
+        taken = self._tell(_NEVER_TOLD, now, {"most": limit})
+        if len(taken) < limit:
+            taken += self._tell(_TOLD_BEFORE, now, {"most": limit - len(taken), "told_before": told_before})
+        taken.sort(key=lambda row: row.due)
+        return [DueJob(row.id, row.queue, row.priority) for row in taken]
+
+    def _tell(self, statement: ReturningUpdate[Any], now: datetime, given: Mapping[str, Any]) -> list[Any]:
+        return list(self._connection.execute(statement, {"now": now, **given}))
 
     def retry(self, id: str, attempt: int, due: datetime, message: str, stacktrace: str) -> None:
         """One try is used up and the job waits until `due`. Raises LeaseLost."""

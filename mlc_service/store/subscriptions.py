@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.executions import of_execution
@@ -113,13 +113,11 @@ def subscription_conditions(wanted: SubscriptionFilter) -> list[ColumnElement[bo
     if wanted.of_instances is not None:
         found.append(columns.instance_id.is_not(None) if wanted.of_instances else columns.instance_id.is_(None))
     if wanted.is_active:
-        resting = select(process_instances.c.id).where(process_instances.c.suspended)
-        closed = select(process_definitions.c.id).where(process_definitions.c.suspended)
+        # looked up one by one: there may be few subscriptions among many instances
+        resting = exists().where(process_instances.c.id == columns.instance_id, process_instances.c.suspended)
+        closed = exists().where(process_definitions.c.id == columns.definition_id, process_definitions.c.suspended)
         found.append(
-            or_(
-                and_(columns.instance_id.is_not(None), columns.instance_id.not_in(resting)),
-                and_(columns.instance_id.is_(None), columns.definition_id.not_in(closed)),
-            )
+            or_(and_(columns.instance_id.is_not(None), ~resting), and_(columns.instance_id.is_(None), ~closed))
         )
     if wanted.business_key is not None:
         found.append(

@@ -126,6 +126,8 @@ process_instances = Table(
     Column("suspended", Boolean, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("started", UtcDateTime, nullable=False),
+    # lists are in the order of the starts, and must not have to sort all that lives
+    Index("process_instances_started_idx", "started"),
 )
 
 variable_scopes = Table(
@@ -163,6 +165,8 @@ tasks = Table(
     Column("suspended", Boolean, nullable=False),
     # {"key", "binding", "version"} of camunda:formRef
     Column("form_ref", Json),
+    # lists begin with the oldest, or with the newest
+    Index("tasks_created_idx", "created"),
 )
 
 task_candidates = Table(
@@ -225,6 +229,14 @@ jobs = Table(
         postgresql_where=text("state = 'ready'"),
     ),
     Index("jobs_due_idx", "due", sqlite_where=text("state = 'ready'"), postgresql_where=text("state = 'ready'")),
+    # what workers were told of lately is left out without being looked at
+    Index(
+        "jobs_announced_idx",
+        "announced",
+        "due",
+        sqlite_where=text("state = 'ready'"),
+        postgresql_where=text("state = 'ready'"),
+    ),
     Index(
         "jobs_running_idx",
         "lease_until",

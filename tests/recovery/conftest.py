@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,23 +9,25 @@ from typing import Any
 
 import pytest
 
-from tests.recovery.fleet import Effects, Fleet, Postgres, RedisServer, debian_postgres, has_redis
+from tests.recovery.fleet import Effects, Fleet, RedisServer
+from tests.servers import DebianPostgres, debian_postgres
 
 
 @pytest.fixture
-def killable_postgres() -> Iterator[Postgres]:
+def killable_postgres() -> Iterator[DebianPostgres]:
     """A PostgreSQL that may be restarted."""
     binaries = debian_postgres()
     if binaries is None:
         pytest.skip("needs Debian's PostgreSQL server: it is restarted in the middle (scripts/ensure_services.sh)")
-    with Postgres(binaries) as running:
-        yield running
+    running = DebianPostgres(binaries, os.getpid())
+    yield running
+    running.stop()
 
 
 @pytest.fixture
 def killable_redis() -> Iterator[RedisServer]:
     """A Redis that may be killed."""
-    if not has_redis():
+    if shutil.which("redis-server") is None:
         pytest.skip("needs redis-server: it is killed in the middle (scripts/ensure_services.sh)")
     with RedisServer() as running:
         yield running
@@ -36,7 +40,7 @@ def effects() -> Iterator[Effects]:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, killable_postgres: Postgres, killable_redis: RedisServer) -> Iterator[Fleet]:
+def fleet(tmp_path: Path, killable_postgres: DebianPostgres, killable_redis: RedisServer) -> Iterator[Fleet]:
     """A service without any process yet."""
     with Fleet(tmp_path, killable_postgres.url, killable_redis.url) as made:
         yield made
@@ -44,7 +48,7 @@ def fleet(tmp_path: Path, killable_postgres: Postgres, killable_redis: RedisServ
 
 @pytest.fixture
 def make_fleet(
-    tmp_path: Path, killable_postgres: Postgres, killable_redis: RedisServer
+    tmp_path: Path, killable_postgres: DebianPostgres, killable_redis: RedisServer
 ) -> Iterator[Callable[..., Fleet]]:
     """Makes a service with settings of one's own."""
     with ExitStack() as stack:

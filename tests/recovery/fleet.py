@@ -1,14 +1,12 @@
-"""A service spread over processes: a PostgreSQL and a Redis of its own, and any number of each role, all killable."""
+"""A service spread over processes: a Redis of its own and any number of each role, all of which can be killed."""
 
 from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,61 +19,13 @@ import httpx2
 import psycopg
 import redis
 
-from mlc_service import server
 from mlc_service.store import schema
+from tests.servers import free_port
 
 T = TypeVar("T")
 MLC = Path(sys.executable).parent / "mlc"
 REST = "/mlc-service/rest"
 START_SECONDS = 60.0
-
-
-def free_port() -> int:
-    with server.listen("127.0.0.1", 0) as free:
-        return server.port_of(free)
-
-
-class Postgres:
-    """A server of Debian's PostgreSQL with files of its own. A context manager."""
-
-    def __init__(self, binaries: Path) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="mlc-fleet-"))
-        self._binaries = binaries
-        self._as: list[str] = []
-        if os.geteuid() == 0:
-            runuser = shutil.which("runuser") or shutil.which("runuser", path="/usr/sbin:/sbin")
-            assert runuser, "root needs runuser (Debian's util-linux) to start PostgreSQL as another user"
-            self._as = [runuser, "-u", "postgres", "--"]
-            shutil.chown(self._folder, "postgres")
-        self.port = free_port()
-        self.url = f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
-
-    def __enter__(self) -> Postgres:
-        data = str(self._folder / "data")
-        self._run("initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync")
-        options = f"-p {self.port} -h 127.0.0.1 -k {self._folder} -c fsync=off -c max_connections=200"
-        self._control("start", "-l", f"{self._folder}/log", "-o", options)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._control("stop", "-m", "immediate")
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def restart(self) -> None:
-        """It crashed, and is up again after its recovery; every connection broke."""
-        self._control("restart", "-m", "immediate", "-l", f"{self._folder}/log")
-
-    def _control(self, *command: str) -> None:
-        self._run("pg_ctl", "-w", "-D", f"{self._folder}/data", *command)
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [*self._as, f"{self._binaries}/{program}", *arguments]
-        # not captured: the server would keep the pipe open
-        with (Path(tempfile.gettempdir()) / f"{self._folder.name}.out").open("w+") as said:
-            done = subprocess.run(command, cwd=self._folder, stdout=said, stderr=said)
-            said.seek(0)
-            assert done.returncode == 0, f"{program} failed:\n{said.read()}"
-        Path(said.name).unlink()
 
 
 class RedisServer:
@@ -329,16 +279,3 @@ class Fleet:
         lines += [f"{name} ({'running' if one.is_running else 'ended'}): {self.log(name)}"
                   for name, one in self.members.items()]  # fmt: skip
         return "\n".join(lines)
-
-
-def debian_postgres() -> Path | None:
-    """The newest of Debian's PostgreSQL servers on this machine."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
-    return found[-1].parent if found else None
-
-
-def has_redis() -> bool:
-    return shutil.which("redis-server") is not None
-
-
-__all__ = ["Effects", "Fleet", "Postgres", "RedisServer", "debian_postgres", "has_redis"]

@@ -10,7 +10,8 @@ from threading import Thread
 import httpx2
 
 from tests.recovery.diagrams import http_call, row
-from tests.recovery.fleet import REST, Effects, Fleet, Postgres, RedisServer
+from tests.recovery.fleet import REST, Effects, Fleet, RedisServer
+from tests.servers import DebianPostgres
 
 INSTANCES = 300
 STEPS = 5
@@ -36,7 +37,7 @@ def started(clients: list[httpx2.Client], business_key: str) -> None:
 
 
 def test_kills_at_random_moments_lose_nothing_and_double_nothing(
-    make_fleet: Callable[..., Fleet], killable_postgres: Postgres, killable_redis: RedisServer, effects: Effects
+    make_fleet: Callable[..., Fleet], killable_postgres: DebianPostgres, killable_redis: RedisServer, effects: Effects
 ) -> None:
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")

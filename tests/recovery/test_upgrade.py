@@ -18,7 +18,8 @@ from mlc_service.store import schema
 from mlc_service.store.schema import SchemaState
 from mlc_service.store.units import Units
 from tests.recovery.diagrams import EXPRESSION, USER_TASK, http_call, row
-from tests.recovery.fleet import REST, START_SECONDS, Effects, Fleet, free_port
+from tests.recovery.fleet import REST, START_SECONDS, Effects, Fleet
+from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 # the last commit whose newest revision of the schema is 0003

@@ -89,6 +89,18 @@ def test_a_batch_takes_the_most_urgent_ones(units: Units) -> None:
     assert [row.id for row in claimed(units, limit=1)] == [high.id]
 
 
+def test_a_batch_is_filled_up_with_the_next_lower_priorities(units: Units) -> None:
+    urgent, high, low, lowest = (
+        job(priority=7),
+        job(priority=1),
+        job(priority=-2, due=NOW - seconds(5)),
+        job(priority=-9),
+    )
+    added(units, lowest, low, job(priority=4, due=LATER), job(priority=1, suspended=True), high, urgent)
+    assert [row.id for row in claimed(units, limit=3)] == [urgent.id, high.id, low.id]
+    assert [row.id for row in claimed(units, limit=3)] == [lowest.id]
+
+
 def test_jobs_that_are_not_due_or_suspended_are_not_claimed(units: Units) -> None:
     added(units, job(due=NOW + seconds(1)), job(suspended=True))
     assert claimed(units) == []
