@@ -114,8 +114,8 @@ def subscription_conditions(wanted: SubscriptionFilter) -> list[ColumnElement[bo
         found.append(columns.instance_id.is_not(None) if wanted.of_instances else columns.instance_id.is_(None))
     if wanted.is_active:
         # looked up one by one: there may be few subscriptions among many instances
-        resting = exists().where(process_instances.c.id == columns.instance_id, process_instances.c.suspended)
-        closed = exists().where(process_definitions.c.id == columns.definition_id, process_definitions.c.suspended)
+        resting = _of_subscription(process_instances.c.id == columns.instance_id, process_instances.c.suspended)
+        closed = _of_subscription(process_definitions.c.id == columns.definition_id, process_definitions.c.suspended)
         found.append(
             or_(and_(columns.instance_id.is_not(None), ~resting), and_(columns.instance_id.is_(None), ~closed))
         )
@@ -126,3 +126,8 @@ def subscription_conditions(wanted: SubscriptionFilter) -> list[ColumnElement[bo
             )
         )
     return found
+
+
+def _of_subscription(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """There is such a row for the subscription, whatever else is asked for in the same statement."""
+    return exists().where(*conditions).correlate(event_subscriptions)

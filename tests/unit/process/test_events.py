@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mlc_service.engine import ExecutionFailed
 from mlc_service.engine.ids import derived_id
-from mlc_service.jobs.runner import execute_now
+from mlc_service.jobs.runner import execute_now, run_due
 from mlc_service.process.errors import MismatchingCorrelation, NotSubscribed, SignalStorm
 from mlc_service.process.instances import delete_instance, set_instance_suspended
 from mlc_service.process.messages import CorrelateMessage, correlate_message, emit_message, message_execution
@@ -62,6 +63,73 @@ def test_everybody_who_waits_for_a_signal_gets_it(service: Service) -> None:
     assert begun.start_activity_id == "s"
     assert service.variables(begun.id) == {"JOB": {"id": 7}}
     assert waiting(service) == 0
+
+
+def open_tasks(service: Service, instance_id: str) -> list[str]:
+    return [task.activity_id for task in service.tasks(instance_id=instance_id)]
+
+
+def many_wait(service: Service, at_once: int) -> list[str]:
+    """Instances that wait for a signal which, from so many on, is received by jobs."""
+    service.around = replace(service.around, at_once=at_once)
+    service.deploy(keyed(path(START, CATCH, TASK, END), "waits"))
+    return [service.start("waits").id for _ in range(4)]
+
+
+def test_a_signal_to_many_is_received_by_a_job_each(service: Service) -> None:
+    waiters = many_wait(service, at_once=3)
+    service.deploy(keyed(path(SIGNAL_START, TASK, END), "begins"), "b.bpmn")
+    assert service.run(broadcast_signal, "changed", {"JOB": {"id": 7}, "n": 2**60, "text": 'a"b'}) == 5
+    # nobody has moved yet, and who comes now comes too late
+    assert waiting(service) == 4
+    too_late = service.start("waits").id
+    assert run_due(service.bench) == 5
+    for id in waiters:
+        assert open_tasks(service, id) == ["t"]
+        assert service.variables(id) == {"JOB": {"id": 7}, "n": 2**60, "text": 'a"b'}
+    assert open_tasks(service, too_late) == []
+    (begun,) = service.records(definition_key="begins")
+    assert service.variables(begun.id)["JOB"] == {"id": 7}
+
+
+def test_a_signal_to_few_is_received_at_once(service: Service) -> None:
+    waiters = many_wait(service, at_once=4)
+    assert service.run(broadcast_signal, "changed") == 4
+    assert [open_tasks(service, id) for id in waiters] == [["t"]] * 4
+
+
+def test_a_thrown_signal_to_many_is_received_by_a_job_each(service: Service) -> None:
+    waiters = many_wait(service, at_once=3)
+    service.deploy(keyed(path(START, throw("t"), END), "throws"), "t.bpmn")
+    service.start("throws")
+    assert waiting(service) == 4
+    assert run_due(service.bench) == 4
+    assert [open_tasks(service, id) for id in waiters] == [["t"]] * 4
+
+
+def test_one_receiver_of_many_that_fails_does_not_undo_the_others(service: Service) -> None:
+    service.around = replace(service.around, at_once=1)
+    fails = '<bpmn:serviceTask id="f" camunda:expression="${missing}"/>'
+    service.deploy(keyed(path(START, CATCH, TASK, END), "waits"))
+    service.deploy(keyed(path(START, CATCH, fails, END), "fails"), "f.bpmn")
+    good, bad = service.start("waits").id, service.start("fails").id
+    service.run(broadcast_signal, "changed")
+    run_due(service.bench)
+    assert open_tasks(service, good) == ["t"]
+    (job,) = service.read(lambda unit: unit.jobs.find())
+    assert (job.instance_id, job.kind, job.retries) == (bad, "signal_receipt", 2)
+
+
+def test_a_message_to_many_is_received_by_a_job_each_if_nobody_wants_the_result(service: Service) -> None:
+    service.around = replace(service.around, at_once=3)
+    service.deploy(keyed(path(START, RECEIVE, TASK, END), "waits"))
+    waiters = [service.start("waits").id for _ in range(4)]
+    told = CorrelateMessage("closed", all=True, later=True, variables={"x": 1}, local_variables={"y": 2})
+    assert service.run(correlate_message, told) == []
+    assert run_due(service.bench) == 4
+    for id in waiters:
+        assert open_tasks(service, id) == ["t"]
+        assert service.variables(id)["x"] == 1
 
 
 def test_a_signal_that_nobody_waits_for_is_no_error(service: Service) -> None:
