@@ -45,6 +45,30 @@ def test_a_flushed_redis_costs_no_more_than_the_time_until_jobs_are_told_again(
     assert late == 0
 
 
+def test_work_goes_on_without_redis(
+    make_fleet: Callable[..., Fleet], killable_redis: RedisServer, effects: Effects
+) -> None:
+    fleet = make_fleet(MLC_RESEND_SECONDS="1")
+    fleet.add_api()
+    client = fleet.http()
+    fleet.add("worker", "worker", "--concurrency", "2")
+    fleet.add("scheduler", "scheduler")
+    fleet.deploy(client, ("steps.bpmn", row("steps", [http_call(effects.url)] * 3)))
+    fleet.until(
+        "the worker", lambda: fleet.value("SELECT count(*) FROM service_processes WHERE role = 'worker'") == 2 or None
+    )
+    killable_redis.kill()
+    for number in range(20):
+        client.post(f"{REST}/process-definition/key/steps/start", json={"businessKey": f"{number}"}).raise_for_status()
+    ended(fleet, 20)
+    assert len(effects.done) == 60
+    assert client.get("/readyz").json()["status"] == "degraded"
+    # and when it is back it is used again
+    killable_redis.start()
+    client.post(f"{REST}/process-definition/key/steps/start", json={"businessKey": "20"}).raise_for_status()
+    ended(fleet, 21)
+
+
 def test_of_two_schedulers_each_timer_is_told_by_one_and_fires_once(fleet: Fleet) -> None:
     fleet.add_api()
     client = fleet.http()

@@ -137,3 +137,19 @@ def test_a_job_that_nobody_fits_fails_at_once_with_the_reason(fleet: Fleet) -> N
         ended = fleet.until("the job to end", status(world, job["id"], "COMPLETE", "ERROR"))
         assert ended["jobStatus"] == "ERROR"
         assert "other: service tag is fraud, wanted credit" in ended["jobError"]
+
+
+def test_a_model_goes_from_snapshot_to_production_over_all_the_processes(fleet: Fleet) -> None:
+    world = world_of(fleet)
+    with world.http:
+        fleet.add("credit", "runtime", "--name", "credit", "--tag", "credit")
+        fleet.until("the runtime", lambda: served(fleet, "credit"))
+        world.deploy()
+        world.snapshot(world.model(), "run_test", "jira")
+        world.move(world.ticket(), "Done")
+        assert world.outcome() == "DEPLOYED"
+        (job,) = world.documents("jobs")
+        assert (job["jobStatus"], job["targetEngine"]["name"]) == ("COMPLETE", "credit")
+        (deployed,) = world.documents("deployedModels")
+        assert (deployed["state"], deployed["engine"]["name"]) == ("DEPLOYED", "credit")
+        assert world.get("/mlc-service/rest/incident") == []
