@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from threading import Event, Thread
 
@@ -16,11 +16,11 @@ import structlog
 
 from mlc_service.jobs.one import Workbench, end_leases
 from mlc_service.store.jobs import DueJob
-from mlc_service.store.units import UnitOfWork
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE = 1_000
+# in one round: enough to wake every slot there may be
+_AT_ONCE = 100
 # a duty that its holder does not take again for so long is somebody else's
 _DUTY_SECONDS = 30.0
 
@@ -81,16 +81,15 @@ class Scheduler:
             log.exception("duties_not_left")
 
     def tell_of_due(self) -> int:
-        """Workers are told of all jobs that are due and unclaimed; answers how many there were."""
-        told = 0
-        while not self._stopping.is_set():
-            now = self._bench.clock.now()
-            due = self._bench.units.run(partial(_unannounced, now=now, told_before=now - self._resend))
-            self._tell(due)
-            told += len(due)
-            if len(due) < _AT_ONCE:
-                break
-        return told
+        """Workers are told of some jobs that are due and unclaimed; answers of how many.
+
+        Of some, because a worker that has been woken goes on until nothing is due.
+        """
+        now = self._bench.clock.now()
+        told_before = now - self._resend
+        due = self._bench.units.run(lambda unit: unit.jobs.take_unannounced(now, told_before, _AT_ONCE))
+        self._tell(due)
+        return len(due)
 
     def _tell_of_due(self) -> None:
         while not self._stopping.is_set():
@@ -126,7 +125,3 @@ class Scheduler:
         now = self._bench.clock.now()
         until = now + timedelta(seconds=max(_DUTY_SECONDS, 3 * duty.seconds))
         return self._bench.units.run(lambda unit: unit.duties.take(duty.name, self._name, now, until))
-
-
-def _unannounced(unit: UnitOfWork, now: datetime, told_before: datetime) -> list[DueJob]:
-    return unit.jobs.take_unannounced(now, told_before, _AT_ONCE)

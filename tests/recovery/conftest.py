@@ -13,6 +13,13 @@ from tests.recovery.fleet import Effects, Fleet, RedisServer
 from tests.servers import DebianPostgres, debian_postgres
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One fleet at a time: two would keep each other from starting."""
+    for item in items:
+        if "make_fleet" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("fleet"))
+
+
 @pytest.fixture
 def killable_postgres() -> Iterator[DebianPostgres]:
     """A PostgreSQL that may be restarted."""
@@ -40,13 +47,6 @@ def effects() -> Iterator[Effects]:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, killable_postgres: DebianPostgres, killable_redis: RedisServer) -> Iterator[Fleet]:
-    """A service without any process yet."""
-    with Fleet(tmp_path, killable_postgres.url, killable_redis.url) as made:
-        yield made
-
-
-@pytest.fixture
 def make_fleet(
     tmp_path: Path, killable_postgres: DebianPostgres, killable_redis: RedisServer
 ) -> Iterator[Callable[..., Fleet]]:
@@ -57,3 +57,9 @@ def make_fleet(
             return stack.enter_context(Fleet(tmp_path, killable_postgres.url, killable_redis.url, **settings))
 
         yield make
+
+
+@pytest.fixture
+def fleet(make_fleet: Callable[..., Fleet]) -> Fleet:
+    """A service without any process yet."""
+    return make_fleet()

@@ -25,7 +25,7 @@ from tests.servers import free_port
 T = TypeVar("T")
 MLC = Path(sys.executable).parent / "mlc"
 REST = "/mlc-service/rest"
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 
 
 class RedisServer:
@@ -68,6 +68,11 @@ class RedisServer:
     def flush(self) -> None:
         with redis.Redis(port=self.port) as client:
             client.flushall()
+
+    def waiting(self, queue: str) -> int:
+        """How many messages lie in the queue, whatever their priority."""
+        with redis.Redis(port=self.port) as client:
+            return sum(client.llen(key) for key in client.scan_iter(match=f"{queue}*", _type="list"))
 
 
 class Effects:
@@ -255,7 +260,7 @@ class Fleet:
     def value(self, query: str, *parameters: Any) -> Any:
         return self.rows(query, *parameters)[0][0]
 
-    def until(self, what: str, look: Callable[[], T | None], seconds: float = 60.0) -> T:
+    def until(self, what: str, look: Callable[[], T | None], seconds: float = 180.0) -> T:
         """What `look` finds as soon as it finds something."""
         deadline = time.monotonic() + seconds
         while True:

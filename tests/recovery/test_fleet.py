@@ -15,7 +15,7 @@ from tests.recovery.multiplying import multiply
 ENDED = "SELECT count(*) FROM historic_process_instances WHERE state = 'COMPLETED'"
 
 
-def ended(fleet: Fleet, count: int, seconds: float = 120.0) -> None:
+def ended(fleet: Fleet, count: int, seconds: float = 240.0) -> None:
     fleet.until(f"{count} instances to end", lambda: fleet.value(ENDED) >= count or None, seconds)
     assert fleet.value(ENDED) == count
     assert fleet.rows("SELECT * FROM incidents") == []
@@ -28,21 +28,30 @@ def test_a_flushed_redis_costs_no_more_than_the_time_until_jobs_are_told_again(
     fleet.add_api()
     client = fleet.http()
     fleet.deploy(client, ("steps.bpmn", row("steps", [http_call(effects.url)] * 3)))
-    # nobody is there to take messages: they lie in Redis until it is flushed
+    fleet.add("scheduler", "scheduler")
+    fleet.until("the scheduler", lambda: fleet.rows("SELECT 1 FROM service_processes WHERE role = 'scheduler'") or None)
+    # nobody takes messages yet: they lie in Redis until it is flushed
     for number in range(50):
         client.post(f"{REST}/process-definition/key/steps/start", json={"businessKey": f"{number}"}).raise_for_status()
+    killable_redis.flush()
+    assert killable_redis.waiting("jobs") == 0
+    # that all were told again, and when, is in the job table; a round takes a second, and one may be late
+    fleet.until(
+        "all to be told again",
+        lambda: fleet.value("SELECT bool_and(announced >= created + interval '4 seconds') FROM jobs") or None,
+    )
+    (delay,) = fleet.rows("SELECT extract(epoch FROM max(announced - created)) FROM jobs")[0]
+    print(f"told again after {delay:.1f} s")
+    assert killable_redis.waiting("jobs") > 0
+
     fleet.add("worker", "worker", "--concurrency", "2")
-    fleet.until("the first effect", lambda: effects.asked or None)
+    fleet.until("the first effects", lambda: effects.asked > 10 or None)
     killable_redis.flush()
     for number in range(50, 60):
         client.post(f"{REST}/process-definition/key/steps/start", json={"businessKey": f"{number}"}).raise_for_status()
     killable_redis.flush()
-    fleet.add("scheduler", "scheduler")
     ended(fleet, 60)
     assert len(effects.done) == effects.asked == 180
-    # what was due was told of again in time, by the database's own record
-    late = fleet.value("SELECT count(*) FROM jobs WHERE state = 'ready' AND due < now() - interval '4 seconds'")
-    assert late == 0
 
 
 def test_work_goes_on_without_redis(
@@ -109,7 +118,7 @@ def test_a_signal_to_ten_thousand_is_answered_at_once_and_reaches_each_once(flee
     print(f"answered in {seconds:.2f} s")
     # the issue's own bound; what it takes is a tenth of that
     assert seconds < 2.0
-    fleet.until("everybody to move", lambda: fleet.value("SELECT count(*) FROM jobs") == 0 or None, 180)
+    fleet.until("everybody to move", lambda: fleet.value("SELECT count(*) FROM jobs") == 0 or None, 240)
     print(f"all have moved after {time.monotonic() - before:.1f} s")
     assert fleet.rows("SELECT * FROM incidents") == []
     assert fleet.value("SELECT count(*) FROM event_subscriptions") == 0

@@ -81,7 +81,7 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(
         lambda: True if fleet.value(
             "SELECT count(*) FROM historic_process_instances WHERE state = 'COMPLETED'"
         ) == INSTANCES else None,
-        180,
+        300,
     )  # fmt: skip
     assert fleet.value("SELECT count(*) FROM historic_process_instances") == INSTANCES
     assert fleet.value("SELECT count(*) FROM process_instances") == 0

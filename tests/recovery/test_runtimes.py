@@ -95,7 +95,7 @@ def test_a_runtime_that_dies_gives_its_job_to_another(fleet: Fleet) -> None:
         # of two that fit alike, the first by name
         assert running["targetEngine"]["name"] == "a-first"
         first.end()
-        ended = fleet.until("the job to end", status(world, job["id"], "COMPLETE", "ERROR"), 90)
+        ended = fleet.until("the job to end", status(world, job["id"], "COMPLETE", "ERROR"))
         assert ended["jobStatus"] == "COMPLETE", ended["jobMessages"]
         assert ended["targetEngine"]["name"] == "b-second"
         assert any("the worker was lost" in line for line in ended["jobMessages"])
@@ -120,7 +120,7 @@ def test_a_job_whose_runtime_stays_away_fails_and_says_why(fleet: Fleet) -> None
         fleet.until("the job to run", status(world, job["id"], "RUNNING"))
         only.end()
         before = time.monotonic()
-        ended = fleet.until("the job to end", status(world, job["id"], "COMPLETE", "ERROR"), 90)
+        ended = fleet.until("the job to end", status(world, job["id"], "COMPLETE", "ERROR"))
         print(f"given up after {time.monotonic() - before:.0f} s")
         assert ended["jobStatus"] == "ERROR"
         assert "no process of a runtime that fits is running: only" in ended["jobError"]
