@@ -69,9 +69,12 @@ def start_postgres(owner: int) -> str:
 
 
 class DebianPostgres:
-    """A new server of Debian's PostgreSQL. It ends with the process `owner`, or by `stop`."""
+    """A new server of Debian's PostgreSQL. It ends with the process `owner`, or by `stop`.
 
-    def __init__(self, binaries: Path, owner: int) -> None:
+    One that `keeps_commits` has all of them after it crashed; the others are quicker.
+    """
+
+    def __init__(self, binaries: Path, owner: int, *, keeps_commits: bool = False) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="mlc-postgres-"))
         self._as_postgres: list[str] = []
         if os.geteuid() == 0:
@@ -86,7 +89,8 @@ class DebianPostgres:
         self.url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
         self._control = [*self._as_postgres, f"{binaries}/pg_ctl", "-w", "-D", data, "-l", f"{self._folder}/log"]
         initdb = [*self._as_postgres, f"{binaries}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"]
-        options = f"-p {port} -h 127.0.0.1 -k {self._folder} -c fsync=off -c synchronous_commit=off"
+        waits = "on" if keeps_commits else "off"
+        options = f"-p {port} -h 127.0.0.1 -k {self._folder} -c fsync=off -c synchronous_commit={waits}"
         # in `folder`, since the postgres user may not be allowed where the tests are run
         _run(initdb, self._folder)
         _run([*self._control, "-o", f"{options} -c full_page_writes=off -c max_connections=200", "start"], self._folder)

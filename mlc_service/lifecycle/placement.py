@@ -115,14 +115,20 @@ def runtime_started(books: Books, body: Mapping[str, Any]) -> JsonObject:
 
     Raises InvalidDocument.
     """
+    served: JsonObject = {**body, "servedBy": _PROCESS, "servedSince": iso(books.now)}
     known = next((one for one in all_engines(books) if one["name"] == body["name"]), None)
     if known is None:
-        return register_engine(books, {**body, "servedBy": _PROCESS})
+        return register_engine(books, served)
     engine = books.get(Kind.ENGINE, known["id"], lock=True)
-    if engine["state"] not in USABLE_ENGINE_STATES:
-        check_move(ENGINE, f"runtime '{engine['name']}'", engine["state"], "INIT")
-        engine["state"] = "RUNNING" if _serves(books, engine) else "INIT"
-    return books.replace(Kind.ENGINE, {**engine, **body, "servedBy": _PROCESS, "lostSince": None}, engine["version"])
+    return books.replace(Kind.ENGINE, _back(books, engine) | served, engine["version"])
+
+
+def _back(books: Books, engine: JsonObject) -> JsonObject:
+    """The runtime as it is when a process serves it again."""
+    if engine["state"] in USABLE_ENGINE_STATES:
+        return engine
+    check_move(ENGINE, f"runtime '{engine['name']}'", engine["state"], "INIT")
+    return engine | {"state": "RUNNING" if _serves(books, engine) else "INIT", "lostSince": None}
 
 
 def runtime_stopped(books: Books, name: str) -> None:
@@ -144,13 +150,25 @@ def look_after_runtimes(bookkeeping: Bookkeeping) -> None:
 def _look_after_runtimes(books: Books) -> None:
     served = set(books.unit.service_processes.queues(lost_before(books.now)))
     for engine in all_engines(books):
-        is_lost = engine.get("servedBy") == _PROCESS and runtime_queue(str(engine["name"])) not in served
-        if is_lost and engine["state"] in USABLE_ENGINE_STATES:
+        if engine.get("servedBy") != _PROCESS:
+            continue
+        lives = runtime_queue(str(engine["name"])) in served
+        if lives and engine.get("lostSince"):
+            # it could not reach the database for a while
+            log.info("runtime_found", runtime=engine["name"])
+            books.replace(Kind.ENGINE, _back(books, engine), engine["version"])
+        elif not lives and engine["state"] in USABLE_ENGINE_STATES and not _has_just_started(books, engine):
             log.warning("runtime_lost", runtime=engine["name"])
             lost = {"state": "ERROR", "lostSince": iso(books.now)}
             books.replace(Kind.ENGINE, engine | lost, engine["version"])
     if recalled := books.unit.jobs.recall(sorted(served)):
         log.warning("model_jobs_recalled", count=recalled)
+
+
+def _has_just_started(books: Books, engine: Mapping[str, Any]) -> bool:
+    """Whether its first sign of life may still be to come."""
+    since = engine.get("servedSince")
+    return since is not None and datetime.fromisoformat(since) > lost_before(books.now)
 
 
 def _serves(books: Books, engine: Mapping[str, Any]) -> bool:

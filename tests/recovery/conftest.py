@@ -26,7 +26,7 @@ def killable_postgres() -> Iterator[DebianPostgres]:
     binaries = debian_postgres()
     if binaries is None:
         pytest.skip("needs Debian's PostgreSQL server: it is restarted in the middle (scripts/ensure_services.sh)")
-    running = DebianPostgres(binaries, os.getpid())
+    running = DebianPostgres(binaries, os.getpid(), keeps_commits=True)
     yield running
     running.stop()
 
