@@ -25,6 +25,7 @@ from mlc_service.lifecycle.documents import Kind, iso
 from mlc_service.lifecycle.engines import all_engines, engine_for_job, engine_reference, register_engine
 from mlc_service.lifecycle.errors import LifecycleProblem, RuntimesAway
 from mlc_service.lifecycle.job_execution import end_model_job
+from mlc_service.lifecycle.matching import has_endpoints
 from mlc_service.lifecycle.model_jobs import add_messages, move_model_job, snapshot_of_job
 from mlc_service.lifecycle.moves import ENGINE, MODEL_JOB, USABLE_ENGINE_STATES, check_move, is_final
 from mlc_service.store.rows import JOBS, JobRow
@@ -172,4 +173,6 @@ def _has_just_started(books: Books, engine: Mapping[str, Any]) -> bool:
 
 
 def _serves(books: Books, engine: Mapping[str, Any]) -> bool:
-    return bool(books.count(Kind.DEPLOYED_MODEL, keys={"engineId": engine["id"]}, state="DEPLOYED"))
+    return has_endpoints(engine) and bool(
+        books.count(Kind.DEPLOYED_MODEL, keys={"engineId": engine["id"]}, state="DEPLOYED")
+    )
