@@ -37,12 +37,24 @@ def started(clients: list[httpx2.Client], business_key: str) -> None:
 
 
 def test_kills_at_random_moments_lose_nothing_and_double_nothing(
-    make_fleet: Callable[..., Fleet], killable_postgres: DebianPostgres, killable_redis: RedisServer, effects: Effects
+    make_fleet: Callable[..., Fleet], killable_postgres: DebianPostgres, killable_redis: RedisServer
 ) -> None:
     seed = random.randrange(1_000_000)
     print(f"seed {seed}")
     chance = random.Random(seed)
-    fleet = make_fleet()
+    # slow enough for kills to come in the middle of calls
+    with Effects(lambda: chance.uniform(0.0, 0.2)) as effects:
+        under_fire(make_fleet(), killable_postgres, killable_redis, effects, chance)
+
+
+def under_fire(
+    fleet: Fleet,
+    killable_postgres: DebianPostgres,
+    killable_redis: RedisServer,
+    effects: Effects,
+    chance: random.Random,
+) -> None:
+    """All instances are started and end while processes are killed; each effect is there once."""
     for name in ("api-1", "api-2"):
         fleet.add_api(name)
     for name in ("worker-1", "worker-2"):
