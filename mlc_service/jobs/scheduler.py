@@ -37,7 +37,7 @@ class Duty:
 class Scheduler:
     """Threads that look after due jobs, leases and duties. `start` and `stop` once each.
 
-    `tell` lets workers know of due jobs; what nobody has claimed `resend_seconds` later is told again.
+    `tell` lets workers know of due jobs; what nobody has claimed is told again no later than `resend_seconds` after.
     """
 
     def __init__(
@@ -53,7 +53,8 @@ class Scheduler:
         self._bench = bench
         self._name = name
         self._tell = tell
-        self._resend = timedelta(seconds=resend_seconds)
+        # what is not told in this round has to wait for the next
+        self._resend = timedelta(seconds=max(0.0, resend_seconds - poll_seconds))
         self._poll_seconds = poll_seconds
         self._stopping = Event()
         self._threads = [
