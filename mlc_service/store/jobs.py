@@ -371,15 +371,6 @@ class Jobs:
         if free:
             self._announce(free)
 
-    def release_of(self, worker_prefix: str) -> int:
-        """What workers with such names hold is ready for anybody; answers how many jobs. The workers must be gone."""
-        back = self._connection.execute(
-            update(jobs).where(_RUNNING, jobs.c.worker.startswith(worker_prefix, autoescape=True)).values(**_FREE)
-        )
-        if back.rowcount:
-            self._announce(())
-        return back.rowcount
-
     def hand_over(self, id: str, attempt: int, queue: str, due: datetime) -> None:
         """The job is ready in that queue, due then, as if it had not been claimed. Raises LeaseLost."""
         self._end_lease(id, attempt, state="ready", queue=queue, due=due)

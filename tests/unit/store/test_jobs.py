@@ -331,15 +331,6 @@ def test_only_the_jobs_of_a_queue_are_claimed(units: Units) -> None:
     assert claim(None) == [general.id]
 
 
-def test_what_a_group_of_workers_held_is_free_again(units: Units) -> None:
-    added(units, job(), job(), job())
-    until = NOW + timedelta(seconds=30)
-    for worker in ("host-1_/a", "host-1_/b", "host-12/a"):
-        units.run(lambda unit, worker=worker: unit.jobs.claim(worker, NOW, until, 1))
-    assert units.run(lambda unit: unit.jobs.release_of("host-1_/")) == 2
-    assert [one.worker for one in units.read(lambda unit: unit.jobs.find(JobFilter(state="running")))] == ["host-12/a"]
-
-
 def test_a_job_that_is_handed_over_waits_in_the_other_queue(units: Units) -> None:
     added(units, job())
     (held,) = units.run(lambda unit: unit.jobs.claim("ann", NOW, NOW + timedelta(seconds=30), 1))
