@@ -24,7 +24,7 @@ from mlc_service.clock import SharedClock
 from mlc_service.jobs.announcer import Announcer, TopicListener
 from mlc_service.jobs.celery_worker import Closing, run_worker
 from mlc_service.jobs.heartbeat import Heartbeat
-from mlc_service.jobs.life_signs import LifeSigns, Role
+from mlc_service.jobs.life_signs import LifeSigns, Role, forget_lost
 from mlc_service.jobs.redis_check import redis_check
 from mlc_service.jobs.scheduler import Duty, Scheduler
 from mlc_service.jobs.slot import Slot
@@ -48,6 +48,7 @@ from mlc_service.tracing import start_tracing
 log = structlog.get_logger(__name__)
 
 _RUNTIMES_SECONDS = 5.0
+_PROCESSES_SECONDS = 60.0
 
 
 class _Member:
@@ -190,6 +191,7 @@ def schedule(settings: Settings) -> None:
         duties=[
             Duty("tickets", settings.ticket_poll_seconds, cycle.watcher.poll),
             Duty("runtimes", _RUNTIMES_SECONDS, lambda: look_after_runtimes(cycle.bookkeeping)),
+            Duty("processes", _PROCESSES_SECONDS, lambda: forget_lost(member.parts.units, member.parts.clock)),
         ],
         resend_seconds=settings.resend_seconds,
     )

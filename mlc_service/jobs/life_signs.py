@@ -11,7 +11,7 @@ from typing import Literal
 
 import structlog
 
-from mlc_service.clock import SharedClock
+from mlc_service.clock import Clock, SharedClock
 from mlc_service.store.ids import new_id
 from mlc_service.store.rows import ServiceProcessRow
 from mlc_service.store.units import Units
@@ -23,6 +23,8 @@ Role = Literal["api", "worker", "scheduler", "runtime"]
 BEAT_SECONDS = 5.0
 # after so long without a beat a process counts as lost
 LOST_SECONDS = 3 * BEAT_SECONDS
+# long enough for somebody to look up in the table what was lost
+_REMEMBERED = timedelta(hours=1)
 # a shared clock that moves more than this between two beats was set by somebody, or this machine slept
 _STEP_SECONDS = 1.0
 
@@ -30,6 +32,11 @@ _STEP_SECONDS = 1.0
 def lost_before(now: datetime) -> datetime:
     """Processes whose last sign of life is older than this are lost."""
     return now - timedelta(seconds=LOST_SECONDS)
+
+
+def forget_lost(units: Units, clock: Clock) -> None:
+    """Processes that have been lost for an hour leave no row behind; one that comes back says so itself."""
+    units.run(lambda unit: unit.service_processes.forget(clock.now() - _REMEMBERED))
 
 
 class LifeSigns:

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from threading import Event
 from time import monotonic
 
 import structlog
@@ -105,6 +106,16 @@ def end_leases(bench: Workbench, *, all_of_them: bool = False) -> None:
     bench.units.run(
         lambda unit: record_expiries(unit, bench.policy, bench.clock.now(), bench.given_up, all_leases=all_of_them)
     )
+
+
+def look_after_leases(bench: Workbench, seconds: float, stopping: Event) -> None:
+    """Ends leases every so many seconds until it is asked to stop. What goes wrong is logged and tried again."""
+    while not stopping.is_set():
+        try:
+            end_leases(bench)
+        except Exception:
+            log.exception("job_expiry_check_failed")
+        stopping.wait(seconds)
 
 
 def _release(unit: UnitOfWork, job: JobRow) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
 from time import monotonic
@@ -11,7 +12,7 @@ import structlog
 
 from mlc_service.jobs.failures import RetryPolicy
 from mlc_service.jobs.heartbeat import Heartbeat
-from mlc_service.jobs.one import Workbench, end_leases, run_in_a_row, run_one
+from mlc_service.jobs.one import Workbench, end_leases, look_after_leases, run_in_a_row, run_one
 from mlc_service.jobs.work import Done, Failed, JobFailed, Lease
 from mlc_service.store.ids import new_id
 from mlc_service.store.rows import JobRow
@@ -87,7 +88,9 @@ class ThreadRunner:
         self._stopping = Event()
         self._workers = [self._thread(self._work, f"job-worker-{number}") for number in range(threads)]
         self._dispatcher = self._thread(self._dispatch, "job-dispatcher")
-        self._caretaker = self._thread(self._look_after_leases, "job-caretaker")
+        self._caretaker = self._thread(
+            partial(look_after_leases, bench, lease_seconds / 3, self._stopping), "job-caretaker"
+        )
         bench.units.on_new_jobs(lambda _due: self._wake.set())
 
     @staticmethod
@@ -182,14 +185,6 @@ class ThreadRunner:
                 log.exception("job_outcome_lost", job_id=job.id)
             # another exclusive job of that instance may have waited for this one
             self._wake.set()
-
-    def _look_after_leases(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                end_leases(self._bench)
-            except Exception:
-                log.exception("job_expiry_check_failed")
-            self._stopping.wait(self._lease.seconds / 3)
 
 
 __all__ = ["RetryPolicy", "ThreadRunner", "Workbench", "execute_now", "release_all_leases", "run_due"]

@@ -14,7 +14,7 @@ from threading import Event, Thread
 
 import structlog
 
-from mlc_service.jobs.one import Workbench, end_leases
+from mlc_service.jobs.one import Workbench, look_after_leases
 from mlc_service.store.jobs import DueJob
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class Scheduler:
         self._stopping = Event()
         self._threads = [
             self._thread(self._tell_of_due, "scheduler-due"),
-            self._thread(self._end_leases, "scheduler-leases"),
+            self._thread(partial(look_after_leases, bench, poll_seconds, self._stopping), "scheduler-leases"),
             *(self._thread(partial(self._keep, duty), f"duty-{duty.name}") for duty in duties),
         ]
 
@@ -104,14 +104,6 @@ class Scheduler:
             except Exception:
                 log.exception("job_announcement_failed")
             self._stopping.wait(pause)
-
-    def _end_leases(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                end_leases(self._bench)
-            except Exception:
-                log.exception("job_expiry_check_failed")
-            self._stopping.wait(self._poll_seconds)
 
     def _keep(self, duty: Duty) -> None:
         while not self._stopping.is_set():

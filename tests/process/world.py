@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 
 from mlc_service import server
 from mlc_service.app import Service
 from mlc_service.settings import Settings
+from tests.waiting import T, until
 
-T = TypeVar("T")
 CAMUNDA = "/mlc-service/rest"
 MODELS = "/model-manage/api"
 PROCESS = "Deploy_with_run_test_and_Jira"
@@ -144,13 +143,7 @@ class World:
     # -- waiting ------------------------------------------------------------------------------------------------------
 
     def until(self, what: str, look: Callable[[], T | None], seconds: float = PATIENCE_SECONDS) -> T:
-        deadline = time.monotonic() + seconds
-        while True:
-            found = look()
-            if found is not None:
-                return found
-            assert time.monotonic() < deadline, f"waited in vain for {what}\n{self.report()}"
-            time.sleep(0.05)
+        return until(what, look, seconds, self.report)
 
     def ticket(self, number: int = 1) -> dict[str, Any]:
         """The ticket of that number, once it is there."""

@@ -13,7 +13,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 import psycopg
@@ -21,8 +21,8 @@ import redis
 
 from mlc_service.store import schema
 from tests.servers import free_port
+from tests.waiting import T, until
 
-T = TypeVar("T")
 MLC = Path(sys.executable).parent / "mlc"
 REST = "/mlc-service/rest"
 START_SECONDS = 180.0
@@ -78,10 +78,10 @@ class RedisServer:
 class Effects:
     """A server out there that does each thing once per Idempotency-Key, and counts. A context manager.
 
-    `done` says under which key what was done first; `asked` counts every request.
+    `done` says under which key what was done first; `asked` counts every request. Each answer `wait`s.
     """
 
-    def __init__(self, slow: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self, wait: Callable[[], object] = lambda: None) -> None:
         self.done: dict[str, str] = {}
         self.asked = 0
         self._lock = Lock()
@@ -95,7 +95,7 @@ class Effects:
                 with outer._lock:
                     outer.asked += 1
                     outer.done.setdefault(self.headers["Idempotency-Key"], body.decode())
-                time.sleep(slow())
+                wait()
                 self.send_response(200)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
@@ -159,10 +159,13 @@ class Member:
             os.kill(chance.choice(children), signal.SIGKILL)
         return bool(children)
 
-    def stop(self, seconds: float = 40.0) -> int:
-        """The process was asked to end and did; answers its exit code."""
+    def ask_to_end(self) -> None:
         assert self._process is not None
         self._process.terminate()
+
+    def ended(self, seconds: float = 60.0) -> int:
+        """The exit code, once the process has ended by itself."""
+        assert self._process is not None
         return self._process.wait(seconds)
 
     def end(self) -> None:
@@ -262,13 +265,7 @@ class Fleet:
 
     def until(self, what: str, look: Callable[[], T | None], seconds: float = 180.0) -> T:
         """What `look` finds as soon as it finds something."""
-        deadline = time.monotonic() + seconds
-        while True:
-            found = look()
-            if found is not None:
-                return found
-            assert time.monotonic() < deadline, f"waited in vain for {what}\n{self.report()}"
-            time.sleep(0.1)
+        return until(what, look, seconds, self.report)
 
     def log(self, name: str) -> str:
         path = self.folder / f"{name}.log"

@@ -43,7 +43,7 @@ def test_kills_at_random_moments_lose_nothing_and_double_nothing(
     print(f"seed {seed}")
     chance = random.Random(seed)
     # slow enough for kills to come in the middle of calls
-    with Effects(lambda: chance.uniform(0.0, 0.2)) as effects:
+    with Effects(lambda: time.sleep(chance.uniform(0.0, 0.2))) as effects:
         under_fire(make_fleet(), killable_postgres, killable_redis, effects, chance)
 
 

@@ -76,7 +76,8 @@ def test_a_job_runs_on_the_runtime_whose_tags_fit(fleet: Fleet) -> None:
         job = metrics_job(world, snapshot, targetEngine={"name": "other"})
         ended = fleet.until("the job to end", status(world, job["id"], "COMPLETE", "ERROR"))
         assert (ended["jobStatus"], ended["targetEngine"]["name"]) == ("COMPLETE", "other"), ended["jobMessages"]
-        assert fleet.members["credit"].stop() == 0
+        fleet.members["credit"].ask_to_end()
+        assert fleet.members["credit"].ended() == 0
         stopped = runtime_of(world, "credit")
         assert stopped is not None
         assert stopped["state"] == "STOPPED"
