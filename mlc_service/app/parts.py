@@ -27,7 +27,7 @@ from mlc_service.lifecycle.ports import ModelRunner, WarmModels
 from mlc_service.metrics import COUNTED
 from mlc_service.probes import scraped
 from mlc_service.process.surroundings import Surroundings
-from mlc_service.process.work import handlers
+from mlc_service.process.work import handlers, together
 from mlc_service.rest.dependencies import Dependencies
 from mlc_service.rest.model_manage.router import model_manage_router
 from mlc_service.runtimes import RunLimits
@@ -130,7 +130,7 @@ def put_together(
         **handlers(units, around, cycle.delegates(registry)),
         MODEL_JOB_KIND: cycle.run_model_job if runs_model_jobs else cycle.place_model_job,
     }
-    bench = Workbench(units, clock, work, around.retries, cycle.given_up)
+    bench = Workbench(units, clock, work, around.retries, cycle.given_up, together(units, around))
     return Parts(settings, clock, units, scripts, around, cycle, bench)
 
 

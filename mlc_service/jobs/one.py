@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
@@ -15,7 +16,7 @@ from mlc_service import logs, metrics, tracing
 from mlc_service.clock import Clock
 from mlc_service.jobs.failures import GivenUp, RetryPolicy, record_expiries, record_failure
 from mlc_service.jobs.heartbeat import Heartbeat
-from mlc_service.jobs.work import Done, Failed, Handler, Lease
+from mlc_service.jobs.work import Done, DoneTogether, Failed, Handler, Lease, Together
 from mlc_service.store.errors import LeaseLost
 from mlc_service.store.rows import JobRow
 from mlc_service.store.units import UnitOfWork, Units
@@ -35,6 +36,8 @@ class Workbench:
     handlers: Mapping[str, Handler]
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     given_up: GivenUp = field(default_factory=dict)
+    # for kinds of which several can be done in one transaction
+    together: Mapping[str, Together] = field(default_factory=dict)
 
 
 def run_one(bench: Workbench, job: JobRow, lease: Lease) -> Done | Failed | None:
@@ -81,6 +84,50 @@ def _recorded(bench: Workbench, job: JobRow, lease: Lease) -> Done | Failed | No
         log.warning("job_lease_lost", job_id=job.id, kind=job.kind, attempt=job.attempt)
         return None
     return outcome
+
+
+def run_together(
+    bench: Workbench, heartbeat: Heartbeat, first: Sequence[JobRow], lease: Lease, is_stopping: Callable[[], bool]
+) -> None:
+    """The claimed jobs of one kind have been run in one transaction, and in others what they made due.
+
+    Whatever cannot be done that way is done one by one, or given back.
+    """
+    jobs = list(first)
+    for turn in range(_MOST_IN_A_ROW):
+        if len(jobs) < 2:
+            break
+        goes_on = turn < _MOST_IN_A_ROW - 1 and not is_stopping()
+        with ExitStack() as held:
+            for job in jobs:
+                held.enter_context(heartbeat.keeping(job))
+            together = _done_together(bench, jobs, Lease(lease.worker, lease.seconds, goes_on, together=True))
+        if together is None:
+            break
+        if together.left:
+            bench.units.run(lambda unit, left=together.left: unit.jobs.release([(job.id, job.attempt) for job in left]))  # type: ignore[misc]
+        jobs = [outcome.next for outcome in together.done.values() if outcome.next is not None]
+    for job in jobs:
+        run_in_a_row(bench, heartbeat, job, lease, is_stopping)
+
+
+def _done_together(bench: Workbench, jobs: Sequence[JobRow], lease: Lease) -> DoneTogether | None:
+    """None if it does not work: nothing was done then."""
+    kind = jobs[0].kind
+    now, began = bench.clock.now(), monotonic()
+    try:
+        with tracing.span(f"jobs {kind}", jobs=len(jobs)):
+            together = bench.together[kind](jobs, lease)
+    except Exception as error:
+        # the one that is to blame will say so when it is done by itself
+        log.info("jobs_not_done_together", kind=kind, jobs=len(jobs), error=str(error))
+        return None
+    each = (monotonic() - began) / max(1, len(together.done))
+    for job in jobs:
+        if job.id in together.done:
+            metrics.JOB_WAIT_SECONDS.labels(job.kind).observe(max(0.0, (now - job.due).total_seconds()))
+            metrics.JOB_SECONDS.labels(job.kind, "done").observe(each)
+    return together
 
 
 def run_in_a_row(

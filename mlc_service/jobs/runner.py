@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from queue import SimpleQueue
 from threading import Event, Semaphore, Thread
@@ -12,12 +13,16 @@ import structlog
 
 from mlc_service.jobs.failures import RetryPolicy
 from mlc_service.jobs.heartbeat import Heartbeat
-from mlc_service.jobs.one import Workbench, end_leases, look_after_leases, run_in_a_row, run_one
+from mlc_service.jobs.one import Workbench, end_leases, look_after_leases, run_in_a_row, run_one, run_together
 from mlc_service.jobs.work import Done, Failed, JobFailed, Lease
 from mlc_service.store.ids import new_id
 from mlc_service.store.rows import JobRow
+from mlc_service.store.units import UnitOfWork
 
 log = structlog.get_logger(__name__)
+
+# jobs that a worker does together at most: beyond that a transaction only grows longer
+_SHARE = 20
 
 
 def release_all_leases(bench: Workbench) -> None:
@@ -82,7 +87,7 @@ class ThreadRunner:
         self._poll_seconds = poll_seconds
         self._threads = threads
         self._heartbeat = Heartbeat(bench.units, bench.clock, self._lease)
-        self._claimed: SimpleQueue[JobRow | None] = SimpleQueue()
+        self._claimed: SimpleQueue[list[JobRow] | None] = SimpleQueue()
         self._idle = Semaphore(0)
         self._wake = Event()
         self._stopping = Event()
@@ -120,9 +125,7 @@ class ThreadRunner:
         self._caretaker.join()
         unfinished = self._heartbeat.stop()
         while not self._claimed.empty():
-            job = self._claimed.get()
-            if job is not None:
-                unfinished.append((job.id, job.attempt))
+            unfinished += [(job.id, job.attempt) for job in self._claimed.get() or ()]
         if unfinished:
             # whoever takes one over has a higher attempt: a thread of ours that still works on it cannot commit
             self._bench.units.run(lambda unit: unit.jobs.release(unfinished))
@@ -145,10 +148,11 @@ class ThreadRunner:
                 found, pause = self._claim(free)
             except Exception:
                 log.exception("job_claim_failed")
-            for job in found:
-                self._claimed.put(job)
-            if len(found) < free:
-                self._idle.release(free - len(found))
+            shares = self._shares(found, free)
+            for share in shares:
+                self._claimed.put(share)
+            if len(shares) < free:
+                self._idle.release(free - len(shares))
                 self._wake.wait(pause)
 
     def _idle_workers(self) -> int:
@@ -167,22 +171,48 @@ class ThreadRunner:
             return [], self._poll_seconds
         if next_due > now:
             return [], min((next_due - now).total_seconds(), self._poll_seconds)
-        found = self._bench.units.run(
-            lambda unit: unit.jobs.claim(self._lease.worker, now, self._lease.until(now), most)
-        )
+        found = self._bench.units.run(lambda unit: self._claimed_by(unit, now, most))
         return found, self._poll_seconds
+
+    def _claimed_by(self, unit: UnitOfWork, now: datetime, most: int) -> list[JobRow]:
+        until = self._lease.until(now)
+        found = unit.jobs.claim(self._lease.worker, now, until, most)
+        together = sum(job.kind in self._bench.together for job in found)
+        if together and len(found) == most:
+            # there may be many more of them
+            kinds = list(self._bench.together)
+            found += unit.jobs.claim(self._lease.worker, now, until, together * (_SHARE - 1), kinds=kinds)
+        return found
+
+    def _shares(self, found: Sequence[JobRow], workers: int) -> list[list[JobRow]]:
+        """What each of up to so many workers is to do: one job, or several of a kind that can be done together."""
+        alone = [[job] for job in found if job.kind not in self._bench.together]
+        kinds: dict[str, list[JobRow]] = {}
+        for job in found:
+            if job.kind in self._bench.together:
+                kinds.setdefault(job.kind, []).append(job)
+        shares = list(kinds.values())
+        while shares and len(alone) + len(shares) < workers and len(shares[0]) > 1:
+            shares.sort(key=len, reverse=True)
+            largest = shares.pop(0)
+            half = len(largest) // 2
+            shares += [largest[:half], largest[half:]]
+        return alone + shares
 
     def _work(self) -> None:
         while True:
             self._idle.release()
-            job = self._claimed.get()
-            if job is None:
+            share = self._claimed.get()
+            if share is None:
                 return
             try:
-                run_in_a_row(self._bench, self._heartbeat, job, self._lease, self._stopping.is_set)
+                if len(share) == 1:
+                    run_in_a_row(self._bench, self._heartbeat, share[0], self._lease, self._stopping.is_set)
+                else:
+                    run_together(self._bench, self._heartbeat, share, self._lease, self._stopping.is_set)
             except Exception:
                 # not even the failure could be recorded (is the database gone?): the lease will run out
-                log.exception("job_outcome_lost", job_id=job.id)
+                log.exception("job_outcome_lost", job_ids=[job.id for job in share])
             # another exclusive job of that instance may have waited for this one
             self._wake.set()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from threading import Lock, Timer
 from time import monotonic
@@ -11,7 +11,7 @@ from time import monotonic
 import structlog
 
 from mlc_service.jobs.heartbeat import Heartbeat
-from mlc_service.jobs.one import Workbench, run_in_a_row
+from mlc_service.jobs.one import Workbench, run_in_a_row, run_together
 from mlc_service.jobs.work import Lease
 from mlc_service.store.jobs import DueJob
 from mlc_service.store.rows import JobRow
@@ -112,9 +112,12 @@ class Slot:
         if len(claimed) > 1:
             patience.start()
         try:
-            while (job := waiting.pop()) is not None:
-                begun += 1
-                run_in_a_row(self._bench, self._heartbeat, job, self._lease, self._is_stopping)
+            while jobs := waiting.pop(self._bench.together):
+                begun += len(jobs)
+                if len(jobs) == 1:
+                    run_in_a_row(self._bench, self._heartbeat, jobs[0], self._lease, self._is_stopping)
+                else:
+                    run_together(self._bench, self._heartbeat, jobs, self._lease, self._is_stopping)
                 if self._is_stopping():
                     break
         finally:
@@ -145,9 +148,17 @@ class _Waiting:
         self._lock = Lock()
         self._give_back = give_back
 
-    def pop(self) -> JobRow | None:
+    def pop(self, together: Container[str]) -> list[JobRow]:
+        """The first of them, with the others of its kind if that is one of those; none if there is none."""
         with self._lock:
-            return self._jobs.popleft() if self._jobs else None
+            if not self._jobs:
+                return []
+            first = self._jobs.popleft()
+            if first.kind not in together:
+                return [first]
+            others = [job for job in self._jobs if job.kind == first.kind]
+            self._jobs = deque(job for job in self._jobs if job.kind != first.kind)
+            return [first, *others]
 
     def give_back(self) -> None:
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,12 +14,13 @@ class Lease:
     """Under whose name and for how long a worker holds jobs.
 
     `goes_on` says whether the worker will take the next job of the same instance at once; a handler may then store
-    one as claimed already and hand it back in `Done`.
+    one as claimed already and hand it back in `Done`. If it holds several `together`, it takes none that may be slow.
     """
 
     worker: str
     seconds: float
     goes_on: bool = True
+    together: bool = False
 
     def until(self, now: datetime) -> datetime:
         """When a lease that begins now ends, unless it is renewed."""
@@ -47,6 +48,22 @@ class Failed:
 # Given a claimed job, does what its kind asks for. Raises store.errors.LeaseLost if the job is not ours any more.
 # Anything else it raises is a fault of ours: the runner logs it and counts it as a failed try.
 Handler = Callable[[JobRow, Lease], Done | Failed]
+
+
+@dataclass(frozen=True, slots=True)
+class DoneTogether:
+    """What became of jobs that were done in one transaction. One in neither is not ours any more.
+
+    Those that are `left` were not begun and are still held.
+    """
+
+    done: Mapping[str, Done]
+    left: Sequence[JobRow] = ()
+
+
+# Given claimed jobs, does them in one transaction, as many as fit into a moment. What it raises says that nothing was
+# done: each is to be done by itself then, and will say what is wrong with it.
+Together = Callable[[Sequence[JobRow], Lease], DoneTogether]
 
 
 class JobFailed(Exception):

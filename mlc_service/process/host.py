@@ -170,8 +170,11 @@ class UnitHost:
         return rows[0]
 
 
-def stored_instance(unit: UnitOfWork, around: Surroundings, row: InstanceRow) -> StoredInstance:
-    """The row as the engine takes it."""
+def stored_instance(
+    unit: UnitOfWork, around: Surroundings, row: InstanceRow, scopes: Mapping[int, Mapping[str, Any]] | None = None
+) -> StoredInstance:
+    """The row as the engine takes it; `scopes` are its variable scopes, if they have been read already."""
+    scopes = unit.instances.scopes(row.id) if scopes is None else scopes
     definition, executable = around.parsed.known(unit, row.definition_id)
     caller = None if row.caller_id is None else Caller(row.caller_id, row.caller_number or 0)
     return StoredInstance(
@@ -180,7 +183,7 @@ def stored_instance(unit: UnitOfWork, around: Surroundings, row: InstanceRow) ->
         row.definition_id,
         UnitHost(unit, around, definition),
         row.state,
-        {0: row.variables} | unit.instances.scopes(row.id),
+        {0: row.variables, **scopes},
         row.business_key,
         caller,
     )

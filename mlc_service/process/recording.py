@@ -36,7 +36,8 @@ from mlc_service.store.rows import (
 )
 from mlc_service.store.units import UnitOfWork
 
-_GOES_ON = frozenset({"async", "delegate"})
+_QUICK = frozenset({"async"})
+_GOES_ON = _QUICK | {"delegate"}
 
 
 class Thrown(NamedTuple):
@@ -210,7 +211,7 @@ class _Changes:
             return None
         for number, job in self.jobs.items():
             # who held a job that others may run beside must not become the one exclusive holder on the way
-            if job.kind in _GOES_ON and (consumed.exclusive or not job.exclusive):
+            if job.kind in (_QUICK if lease.together else _GOES_ON) and (consumed.exclusive or not job.exclusive):
                 claimed = job._replace(
                     state="running", attempt=1, worker=lease.worker, lease_until=lease.until(self._now)
                 )
@@ -466,10 +467,10 @@ def _write_history(unit: UnitOfWork, subject: Subject, execution: Execution, cha
             )
         )
     elif end is not None:
-        history.update_instance(
+        history.end_instance(
             subject.id,
             state=end.state,
-            ended=now,
+            at=now,
             end_activity_id=end.end_activity_id,
             delete_reason=subject.delete_reason,
             removal=removal,

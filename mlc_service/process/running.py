@@ -109,8 +109,21 @@ class Step:
         row = self.unit.instances.lock(instance_id)
         if consumed is not None:
             self.unit.jobs.finish(consumed.id, consumed.attempt)
+        return self.feed_locked(row, what, consumed=consumed, delete_reason=delete_reason)
+
+    def feed_locked(
+        self,
+        row: InstanceRow,
+        what: Callable[[Execution], object],
+        *,
+        scopes: Mapping[int, Mapping[str, Any]] | None = None,
+        consumed: JobRow | None = None,
+        delete_reason: str | None = None,
+    ) -> Fed:
+        """As `feed`, of an instance that is locked and a job that is gone already."""
         with about(instance_id=row.id, definition_key=row.definition_key):
-            execution, _ = load(self.unit, self.around, row, self.user)
+            stored = stored_instance(self.unit, self.around, row, scopes)
+            execution = Execution.of(stored, now=self.around.clock.now(), user=self.user)
             what(execution)
             following = self._record(execution, root_id=row.root_id, delete_reason=delete_reason, consumed=consumed)
         return Fed(row, execution, following)

@@ -13,8 +13,10 @@ history_cleanup             history whose time is over is removed
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from time import monotonic
 from typing import Any, Protocol
 
 import structlog
@@ -23,7 +25,7 @@ from mlc_service.delegate_api import BpmnError
 from mlc_service.engine import Execution, ExecutionFailed, NotWaiting
 from mlc_service.engine.ids import number_of
 from mlc_service.engine.values import from_stored
-from mlc_service.jobs.work import Done, Failed, Handler, Lease
+from mlc_service.jobs.work import Done, DoneTogether, Failed, Handler, Lease, Together
 from mlc_service.process.cleanup import HISTORY_CLEANUP, clean
 from mlc_service.process.errors import MismatchingCorrelation, SignalStorm, Suspended
 from mlc_service.process.messages import MESSAGE, CorrelateMessage, correlate_message
@@ -33,12 +35,15 @@ from mlc_service.process.signals import SIGNAL
 from mlc_service.process.starts import TIMER_START, next_job
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.store.errors import LeaseLost, NotFound
-from mlc_service.store.rows import CONTINUATION, JobRow
+from mlc_service.store.rows import JobRow
 from mlc_service.store.units import UnitOfWork, Units
 
 log = structlog.get_logger(__name__)
 
 _LATE_SECONDS = 60.0
+_TIMERS = frozenset({"timer", TIMER_START})
+# so long others may have to wait for the instances of jobs that are done together
+_TOGETHER_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +80,27 @@ def handlers(units: Units, around: Surroundings, delegates: Delegates) -> Mappin
     """A handler for every kind of job that instances, definitions, the outboxes and retention create."""
     work = _Work(units, around)
     return {
-        "async": lambda job, lease: work.go_on(job, lease, Execution.continue_job),
-        "timer": lambda job, lease: work.go_on(job, lease, Execution.fire_timer),
+        "async": lambda job, lease: work.go_on(job, lease, _continue),
+        "timer": lambda job, lease: work.go_on(job, lease, _fire),
         "delegate": lambda job, lease: work.delegate(job, lease, delegates),
         TIMER_START: work.start_by_timer,
         SIGNAL: work.fan_out,
-        SIGNAL_RECEIPT: work.receive,
-        MESSAGE_RECEIPT: work.receive,
+        SIGNAL_RECEIPT: lambda job, lease: work.go_on(job, lease, _receive),
+        MESSAGE_RECEIPT: lambda job, lease: work.go_on(job, lease, _receive),
         SIGNAL_START: work.start_by_signal,
         MESSAGE: work.deliver_message,
         HISTORY_CLEANUP: lambda job, lease: clean(units, around, job, lease),
+    }
+
+
+def together(units: Units, around: Surroundings) -> Mapping[str, Together]:
+    """How several jobs of a kind are done in one transaction, for the kinds whose work is in the database alone."""
+    work = _Work(units, around)
+    return {
+        "async": lambda jobs, lease: work.go_on_together(jobs, lease, _continue),
+        "timer": lambda jobs, lease: work.go_on_together(jobs, lease, _fire),
+        SIGNAL_RECEIPT: lambda jobs, lease: work.go_on_together(jobs, lease, _receive),
+        MESSAGE_RECEIPT: lambda jobs, lease: work.go_on_together(jobs, lease, _receive),
     }
 
 
@@ -95,18 +111,47 @@ class _Work:
         self._units = units
         self._around = around
 
-    def go_on(self, job: JobRow, lease: Lease, how: Callable[[Execution, int], object]) -> Done | Failed:
+    def go_on(self, job: JobRow, lease: Lease, how: _How) -> Done | Failed:
         """The engine has taken the job back, as `how` says."""
-        assert job.instance_id is not None
-        assert job.number is not None
-        number = job.number
         self._log_if_late(job)
-        return self._feed(job, lease, lambda execution: how(execution, number))
+        return self._feed(job, lease, lambda execution: how(execution, job))
+
+    def go_on_together(self, jobs: Sequence[JobRow], lease: Lease, how: _How) -> DoneTogether:
+        """The engine has taken the jobs back in one transaction, as many as there was time for."""
+
+        def work(unit: UnitOfWork) -> DoneTogether:
+            until = monotonic() + _TOGETHER_SECONDS
+            step = Step(unit, self._around, lease=lease)
+            ids = [job.instance_id for job in jobs if job.instance_id is not None]
+            rows, scopes = unit.instances.lock_all(ids), unit.instances.scopes_of(ids)
+            held = unit.jobs.held([(job.id, job.attempt) for job in jobs])
+            done: dict[str, Done] = {}
+            left: list[JobRow] = []
+            touched: set[str] = set()
+            for job in jobs:
+                row = rows.get(job.instance_id or "")
+                if row is None or job.id not in held:
+                    # it is not ours any more, or it ended and its job with it
+                    continue
+                if row.root_id in touched or (done and monotonic() > until):
+                    # what another job has done to its hierarchy is not in this row
+                    left.append(job)
+                    continue
+                touched.add(row.root_id)
+                self._log_if_late(job)
+                unit.jobs.delete([job.id])
+                what = partial(_taken_back, how, job)
+                fed = step.feed_locked(row, what, scopes=scopes.get(row.id, {}), consumed=job)
+                done[job.id] = Done(fed.next)
+            step.settle()
+            return DoneTogether(done, left)
+
+        return self._units.run(work)
 
     def _log_if_late(self, job: JobRow) -> None:
         """A timer that fires long after it was due says so: nothing ran, or a clock was set."""
         late = (self._around.clock.now() - job.due).total_seconds()
-        if job.kind != CONTINUATION and late > _LATE_SECONDS:
+        if job.kind in _TIMERS and late > _LATE_SECONDS:
             facts = {"job_id": job.id, "activity_id": job.activity_id, "definition_id": job.definition_id}
             log.warning("timer_late", seconds=round(late), **facts)
 
@@ -182,22 +227,6 @@ class _Work:
         self._units.run(work)
         return Done()
 
-    def receive(self, job: JobRow, lease: Lease) -> Done | Failed:
-        """The instance has received the signal or message, if it still waits for it."""
-        assert job.instance_id is not None
-        number = number_of(job.instance_id, job.payload["subscription"])
-        assert number is not None
-        variables, local_variables = _variables(job), _variables(job, "local_variables")
-
-        def receive(execution: Execution) -> None:
-            try:
-                execution.receive(number, variables, local_variables)
-            except NotWaiting:
-                # another event came first; an event that nobody waits for is lost
-                log.info("event_too_late", kind=job.kind, job_id=job.id, instance_id=job.instance_id)
-
-        return self._feed(job, lease, receive)
-
     def start_by_signal(self, job: JobRow, lease: Lease) -> Done | Failed:  # noqa: ARG002
         """The definition is started by the signal."""
 
@@ -236,6 +265,36 @@ class _Work:
             return _failed(missing)
         except (ExecutionFailed, NotWaiting, MismatchingCorrelation, SignalStorm, Suspended) as error:
             return _failed(error)
+
+
+# What the engine does with a job that it is given back.
+_How = Callable[[Execution, JobRow], object]
+
+
+def _taken_back(how: _How, job: JobRow, execution: Execution) -> None:
+    how(execution, job)
+
+
+def _continue(execution: Execution, job: JobRow) -> None:
+    assert job.number is not None
+    execution.continue_job(job.number)
+
+
+def _fire(execution: Execution, job: JobRow) -> None:
+    assert job.number is not None
+    execution.fire_timer(job.number)
+
+
+def _receive(execution: Execution, job: JobRow) -> None:
+    """The instance receives the signal or message, if it still waits for it."""
+    assert job.instance_id is not None
+    number = number_of(job.instance_id, job.payload["subscription"])
+    assert number is not None
+    try:
+        execution.receive(number, _variables(job), _variables(job, "local_variables"))
+    except NotWaiting:
+        # another event came first; an event that nobody waits for is lost
+        log.info("event_too_late", kind=job.kind, job_id=job.id, instance_id=job.instance_id)
 
 
 def _variables(job: JobRow, which: str = "variables") -> dict[str, Any]:

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mlc_service.store.tables import board_entries, board_tickets
+from mlc_service.store.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +69,27 @@ class BoardEntry:
 class BoardTickets:
     """The board's two tables."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def insert_if_absent(self, ticket: NewBoardTicket) -> BoardTicketRow:
         """The row with this `opening_key`: the one already there, unchanged, or a new one."""
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        self._connection.execute(
+        dialect = postgresql if self._transaction.dialect.name == "postgresql" else sqlite
+        self._transaction.execute(
             dialect.insert(board_tickets).on_conflict_do_nothing(index_elements=["opening_key"]), asdict(ticket)
         )
-        row = self._connection.execute(
+        row = self._transaction.execute(
             select(board_tickets).where(board_tickets.c.opening_key == ticket.opening_key)
         ).one()
         return _ticket(row)
 
     def get(self, number: int) -> BoardTicketRow | None:
-        row = self._connection.execute(select(board_tickets).where(board_tickets.c.number == number)).first()
+        row = self._transaction.execute(select(board_tickets).where(board_tickets.c.number == number)).first()
         return None if row is None else _ticket(row)
 
     def get_many(self, numbers: Collection[int]) -> list[BoardTicketRow]:
         """The rows that exist among these."""
-        rows = self._connection.execute(select(board_tickets).where(board_tickets.c.number.in_(list(numbers))))
+        rows = self._transaction.execute(select(board_tickets).where(board_tickets.c.number.in_(list(numbers))))
         return [_ticket(row) for row in rows]
 
     def newest(
@@ -100,7 +101,7 @@ class BoardTickets:
             statement = statement.where(board_tickets.c.status.in_(list(statuses)))
         if before is not None:
             statement = statement.where(board_tickets.c.number < before)
-        return [_ticket(row) for row in self._connection.execute(statement)]
+        return [_ticket(row) for row in self._transaction.execute(statement)]
 
     def move(
         self,
@@ -112,20 +113,20 @@ class BoardTickets:
         closing_comment: str | None,
     ) -> bool:
         """The ticket went from the entry's one status to its other; False, nothing written, if it was not there."""
-        moved = self._connection.execute(
+        moved = self._transaction.execute(
             update(board_tickets)
             .where(board_tickets.c.number == number, board_tickets.c.status == entry.from_status)
             .values(status=entry.to_status, closed_by=closed_by, closed_at=closed_at, closing_comment=closing_comment)
         )
         if not moved.rowcount:
             return False
-        self._connection.execute(insert(board_entries), asdict(entry) | {"ticket": number})
+        self._transaction.execute(insert(board_entries), asdict(entry) | {"ticket": number})
         return True
 
     def add_comment(self, number: int, entry: BoardEntry) -> bool:
         """The comment is written; False if one with its key is there already."""
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        added = self._connection.execute(
+        dialect = postgresql if self._transaction.dialect.name == "postgresql" else sqlite
+        added = self._transaction.execute(
             dialect.insert(board_entries)
             .on_conflict_do_nothing(index_elements=["ticket", "key"])
             .returning(board_entries.c.id),
@@ -149,7 +150,7 @@ class BoardTickets:
             .where(columns.ticket == number)
             .order_by(columns.id)
         )
-        return [BoardEntry(*row) for row in self._connection.execute(statement)]
+        return [BoardEntry(*row) for row in self._transaction.execute(statement)]
 
 
 def _ticket(row: Any) -> BoardTicketRow:

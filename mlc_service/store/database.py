@@ -25,7 +25,7 @@ CONNECT_SECONDS = 10
 REST_SECONDS = 0.5
 
 # an escaped NUL, not an escaped backslash followed by u0000
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 _LARGE_FLOAT = re.compile(r"\de\+?1[6-9]")
 
@@ -45,7 +45,7 @@ def write_json(value: Any) -> str:
         text = json.dumps(value, ensure_ascii=False)
         if any("\ud800" <= sign <= "\udfff" for sign in text):
             raise UnstorableText("a text with half a surrogate pair cannot be stored") from None
-    if "\\u0000" in text and _NUL.search(text):
+    if "\\u0000" in text and NUL.search(text):
         raise UnstorableText("a text with a NUL character cannot be stored")
     if _LARGE_FLOAT.search(text):
         text = orjson.dumps(_written_out(value), option=orjson.OPT_NON_STR_KEYS).decode()
@@ -63,17 +63,20 @@ def _written_out(value: Any) -> Any:
     return value
 
 
-def open_database(database_url: str, pool_size: int) -> Engine:
-    """An engine on `sqlite:///file` or `postgresql://…`; raises ValueError for any other database."""
+def open_database(database_url: str, pool_size: int, *, commits_each: bool = False) -> Engine:
+    """An engine on `sqlite:///file` or `postgresql://…`; raises ValueError for any other database.
+
+    With `commits_each` a statement on PostgreSQL is a transaction of its own until somebody says BEGIN.
+    """
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         return _open_sqlite(url, pool_size)
     if url.get_backend_name() == "postgresql":
-        return _open_postgresql(url, pool_size)
+        return _open_postgresql(url, pool_size, commits_each)
     raise ValueError(f"Only SQLite and PostgreSQL are supported, not {url.get_backend_name()}")
 
 
-def _open_postgresql(url: URL, pool_size: int) -> Engine:
+def _open_postgresql(url: URL, pool_size: int, commits_each: bool) -> Engine:
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
@@ -81,6 +84,7 @@ def _open_postgresql(url: URL, pool_size: int) -> Engine:
         connect_args={"connect_timeout": CONNECT_SECONDS},
         json_serializer=write_json,
         json_deserializer=orjson.loads,
+        **({"isolation_level": "AUTOCOMMIT"} if commits_each else {}),
     )
 
     @event.listens_for(engine, "checkin")

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from sqlalchemy import ColumnElement, func, select
 
 from mlc_service.store.errors import NotFound
+from mlc_service.store.row_writes import InsertRows
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
 from mlc_service.store.tables import historic_decisions
+from mlc_service.store.transaction import Transaction
 
 
 class HistoricDecisionRow(NamedTuple):
@@ -66,16 +68,18 @@ class DecisionHistoryFilter:
 EVERY_DECISION = DecisionHistoryFilter()
 
 
+_INSERT = InsertRows(historic_decisions)
+
+
 class DecisionHistory:
     """Past evaluations, append-only."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def insert(self, rows: Sequence[HistoricDecisionRow]) -> None:
-        if rows:
-            values = [row._asdict() | {"collected": {"value": row.collected}} for row in rows]
-            self._connection.execute(insert(historic_decisions), values)
+        values = [row._asdict() | {"collected": {"value": row.collected}} for row in rows]
+        self._transaction.later(_INSERT, values)
 
     def get(self, id: str) -> HistoricDecisionRow:
         """Raises NotFound."""
@@ -88,12 +92,12 @@ class DecisionHistory:
         """Oldest first unless the page says otherwise."""
         columns = historic_decisions.c
         statement = select(historic_decisions).where(*_conditions(wanted))
-        rows = self._connection.execute(paged(statement, page, columns, (columns.evaluated, columns.id)))
+        rows = self._transaction.execute(paged(statement, page, columns, (columns.evaluated, columns.id)))
         return [HistoricDecisionRow._make(row)._replace(collected=row.collected["value"]) for row in rows]
 
     def count(self, wanted: DecisionHistoryFilter = EVERY_DECISION) -> int:
         statement = select(func.count()).select_from(historic_decisions).where(*_conditions(wanted))
-        return self._connection.execute(statement).scalar_one()
+        return self._transaction.execute(statement).scalar_one()
 
 
 def _conditions(wanted: DecisionHistoryFilter) -> list[ColumnElement[bool]]:

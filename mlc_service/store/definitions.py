@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, literal_column, select, update
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.rows import DecisionDefinitionRow, ProcessDefinitionRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
 from mlc_service.store.tables import decision_definitions, process_definitions
+from mlc_service.store.transaction import Statement, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,114 +41,133 @@ EVERY = DefinitionFilter()
 
 # built once: putting a statement together takes longer than running it
 _PROCESS, _DECISION = (
-    select(table).where(table.c.id == bindparam("id")) for table in (process_definitions, decision_definitions)
-)
-_LATEST_PROCESS, _LATEST_DECISION = (
-    select(table).where(table.c.key == bindparam("key")).order_by(table.c.version.desc()).limit(1)
+    Statement(select(table).where(table.c.id == bindparam("id")))
     for table in (process_definitions, decision_definitions)
 )
-_TIME_TO_LIVE = select(process_definitions.c.history_time_to_live).where(process_definitions.c.id == bindparam("id"))
+_LATEST_PROCESS, _LATEST_DECISION = (
+    Statement(
+        select(table)
+        .where(table.c.key == bindparam("key"))
+        .order_by(table.c.version.desc())
+        # not a parameter: PostgreSQL must see that it is one
+        .limit(literal_column("1"))
+    )
+    for table in (process_definitions, decision_definitions)
+)
+_TIME_TO_LIVE = Statement(
+    select(process_definitions.c.history_time_to_live).where(process_definitions.c.id == bindparam("id"))
+)
 
 
 class Definitions:
     """Process definitions, by key and then version."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        # as this transaction has read them
+        self._times_to_live: dict[str, int | None] = {}
 
     def insert(self, definition: ProcessDefinitionRow) -> None:
-        self._connection.execute(insert(process_definitions), definition._asdict())
+        self._transaction.execute(insert(process_definitions), definition._asdict())
 
     def get(self, id: str) -> ProcessDefinitionRow:
         """Raises NotFound."""
-        row = self._connection.execute(_PROCESS, {"id": id}).first()
-        if row is None:
+        found = self._transaction.ask(_PROCESS, id=id)
+        if not found:
             raise NotFound("process definition", id)
-        return ProcessDefinitionRow._make(row)
+        return self._read(found[0])
 
     def latest(self, key: str) -> ProcessDefinitionRow | None:
         """The highest version of a key."""
-        row = self._connection.execute(_LATEST_PROCESS, {"key": key}).first()
-        return None if row is None else ProcessDefinitionRow._make(row)
+        found = self._transaction.ask(_LATEST_PROCESS, key=key)
+        return self._read(found[0]) if found else None
+
+    def _read(self, row: tuple[Any, ...]) -> ProcessDefinitionRow:
+        definition = ProcessDefinitionRow._make(row)
+        self._times_to_live[definition.id] = definition.history_time_to_live
+        return definition
 
     def find(self, wanted: DefinitionFilter = EVERY, page: Page = ALL) -> list[ProcessDefinitionRow]:
-        rows = _find(self._connection, process_definitions, wanted, page)
+        rows = _find(self._transaction, process_definitions, wanted, page)
         return [ProcessDefinitionRow._make(row) for row in rows]
 
     def count(self, wanted: DefinitionFilter = EVERY) -> int:
-        return _count(self._connection, process_definitions, wanted)
+        return _count(self._transaction, process_definitions, wanted)
 
     def ids_of(self, key: str) -> list[str]:
         """Ids of all versions of a key."""
         statement = select(process_definitions.c.id).where(process_definitions.c.key == key)
-        return list(self._connection.execute(statement).scalars())
+        return list(self._transaction.execute(statement).scalars())
 
     def time_to_live(self, id: str) -> int | None:
         """For how many days the history of its instances is kept; None is for ever."""
-        return self._connection.execute(_TIME_TO_LIVE, {"id": id}).scalar()
+        if id not in self._times_to_live:
+            self._times_to_live[id] = next((days for (days,) in self._transaction.ask(_TIME_TO_LIVE, id=id)), None)
+        return self._times_to_live[id]
 
     def set_time_to_live(self, id: str, days: int | None) -> None:
         """Raises NotFound."""
-        _set_time_to_live(self._connection, process_definitions, "process definition", id, days)
+        self._times_to_live[id] = days
+        _set_time_to_live(self._transaction, process_definitions, "process definition", id, days)
 
     def set_suspended(self, id: str, suspended: bool) -> None:
-        self._connection.execute(
+        self._transaction.execute(
             update(process_definitions).where(process_definitions.c.id == id).values(suspended=suspended)
         )
 
     def delete(self, id: str) -> None:
         """The definition and its start subscriptions are gone; its instances must be gone before."""
-        self._connection.execute(delete(process_definitions).where(process_definitions.c.id == id))
+        self._transaction.execute(delete(process_definitions).where(process_definitions.c.id == id))
 
 
 class DecisionDefinitions:
     """Decision definitions, by key and then version."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def insert(self, definition: DecisionDefinitionRow) -> None:
-        self._connection.execute(insert(decision_definitions), definition._asdict())
+        self._transaction.execute(insert(decision_definitions), definition._asdict())
 
     def get(self, id: str) -> DecisionDefinitionRow:
         """Raises NotFound."""
-        row = self._connection.execute(_DECISION, {"id": id}).first()
-        if row is None:
+        found = self._transaction.ask(_DECISION, id=id)
+        if not found:
             raise NotFound("decision definition", id)
-        return DecisionDefinitionRow._make(row)
+        return DecisionDefinitionRow._make(found[0])
 
     def latest(self, key: str) -> DecisionDefinitionRow | None:
         """The highest version of a key."""
-        row = self._connection.execute(_LATEST_DECISION, {"key": key}).first()
-        return None if row is None else DecisionDefinitionRow._make(row)
+        found = self._transaction.ask(_LATEST_DECISION, key=key)
+        return DecisionDefinitionRow._make(found[0]) if found else None
 
     def find(self, wanted: DefinitionFilter = EVERY, page: Page = ALL) -> list[DecisionDefinitionRow]:
-        rows = _find(self._connection, decision_definitions, wanted, page)
+        rows = _find(self._transaction, decision_definitions, wanted, page)
         return [DecisionDefinitionRow._make(row) for row in rows]
 
     def count(self, wanted: DefinitionFilter = EVERY) -> int:
-        return _count(self._connection, decision_definitions, wanted)
+        return _count(self._transaction, decision_definitions, wanted)
 
     def set_time_to_live(self, id: str, days: int | None) -> None:
         """Raises NotFound."""
-        _set_time_to_live(self._connection, decision_definitions, "decision definition", id, days)
+        _set_time_to_live(self._transaction, decision_definitions, "decision definition", id, days)
 
     def delete(self, id: str) -> None:
-        self._connection.execute(delete(decision_definitions).where(decision_definitions.c.id == id))
+        self._transaction.execute(delete(decision_definitions).where(decision_definitions.c.id == id))
 
 
-def _set_time_to_live(connection: Connection, table: Table, kind: str, id: str, days: int | None) -> None:
-    if not connection.execute(update(table).where(table.c.id == id).values(history_time_to_live=days)).rowcount:
+def _set_time_to_live(transaction: Transaction, table: Table, kind: str, id: str, days: int | None) -> None:
+    if not transaction.execute(update(table).where(table.c.id == id).values(history_time_to_live=days)).rowcount:
         raise NotFound(kind, id)
 
 
-def _find(connection: Connection, table: Table, wanted: DefinitionFilter, page: Page) -> Any:
+def _find(transaction: Transaction, table: Table, wanted: DefinitionFilter, page: Page) -> Any:
     statement = select(table).where(*_conditions(table, wanted))
-    return connection.execute(paged(statement, page, table.c, (table.c.key, table.c.version, table.c.id)))
+    return transaction.read(paged(statement, page, table.c, (table.c.key, table.c.version, table.c.id)))
 
 
-def _count(connection: Connection, table: Table, wanted: DefinitionFilter) -> int:
-    return connection.execute(select(func.count()).select_from(table).where(*_conditions(table, wanted))).scalar_one()
+def _count(transaction: Transaction, table: Table, wanted: DefinitionFilter) -> int:
+    return transaction.execute(select(func.count()).select_from(table).where(*_conditions(table, wanted))).scalar_one()
 
 
 def _conditions(table: Table, wanted: DefinitionFilter) -> list[ColumnElement[bool]]:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.rows import DeploymentRow, ResourceInfo, ResourceRow
 from mlc_service.store.selecting import ALL, Page, equals, paged
 from mlc_service.store.tables import deployments, resources
+from mlc_service.store.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +33,25 @@ EVERY = DeploymentFilter()
 class Deployments:
     """Deployments with their resources, latest first."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def insert(self, deployment: DeploymentRow, files: Sequence[ResourceRow]) -> None:
         """The deployment and its files are stored."""
-        self._connection.execute(insert(deployments), deployment._asdict())
+        self._transaction.execute(insert(deployments), deployment._asdict())
         if files:
-            self._connection.execute(insert(resources), [file._asdict() for file in files])
+            self._transaction.execute(insert(resources), [file._asdict() for file in files])
 
     def get(self, id: str) -> DeploymentRow:
         """Raises NotFound."""
-        row = self._connection.execute(select(deployments).where(deployments.c.id == id)).first()
+        row = self._transaction.execute(select(deployments).where(deployments.c.id == id)).first()
         if row is None:
             raise NotFound("deployment", id)
         return DeploymentRow._make(row)
 
     def latest(self, name: str | None, source: str | None) -> DeploymentRow | None:
         """The youngest deployment of that name and source: what the duplicate filter compares with."""
-        row = self._connection.execute(
+        row = self._transaction.execute(
             select(deployments)
             .where(deployments.c.name.is_not_distinct_from(name), deployments.c.source.is_not_distinct_from(source))
             .order_by(deployments.c.deployed.desc(), deployments.c.id.desc())
@@ -65,21 +66,21 @@ class Deployments:
             deployments.c,
             (deployments.c.deployed.desc(), deployments.c.id),
         )
-        return [DeploymentRow._make(row) for row in self._connection.execute(statement)]
+        return [DeploymentRow._make(row) for row in self._transaction.execute(statement)]
 
     def count(self, wanted: DeploymentFilter = EVERY) -> int:
         statement = select(func.count()).select_from(deployments).where(*_conditions(wanted))
-        return self._connection.execute(statement).scalar_one()
+        return self._transaction.execute(statement).scalar_one()
 
     def delete(self, id: str) -> None:
         """The deployment and its files are gone; its definitions must be gone before. Raises NotFound."""
-        if not self._connection.execute(delete(deployments).where(deployments.c.id == id)).rowcount:
+        if not self._transaction.execute(delete(deployments).where(deployments.c.id == id)).rowcount:
             raise NotFound("deployment", id)
 
     def resources(self, deployment_id: str) -> list[ResourceRow]:
         """All files of a deployment with their bytes, by name."""
         statement = select(resources).where(resources.c.deployment_id == deployment_id).order_by(resources.c.name)
-        return [ResourceRow._make(row) for row in self._connection.execute(statement)]
+        return [ResourceRow._make(row) for row in self._transaction.execute(statement)]
 
     def resource_list(self, deployment_id: str) -> list[ResourceInfo]:
         """All files of a deployment without their bytes, by name."""
@@ -88,11 +89,11 @@ class Deployments:
             .where(resources.c.deployment_id == deployment_id)
             .order_by(resources.c.name)
         )
-        return [ResourceInfo._make(row) for row in self._connection.execute(statement)]
+        return [ResourceInfo._make(row) for row in self._transaction.execute(statement)]
 
     def resource(self, deployment_id: str, id_or_name: str) -> ResourceRow:
         """One file of a deployment, by its id or else its name. Raises NotFound."""
-        row = self._connection.execute(
+        row = self._transaction.execute(
             select(resources).where(
                 resources.c.deployment_id == deployment_id,
                 (resources.c.id == id_or_name) | (resources.c.name == id_or_name),
@@ -110,11 +111,11 @@ class Deployments:
             .where(resources.c.name.like(name))
             .order_by(deployments.c.deployed, deployments.c.id, resources.c.name)
         )
-        return [ResourceRow._make(row) for row in self._connection.execute(statement)]
+        return [ResourceRow._make(row) for row in self._transaction.execute(statement)]
 
     def latest_content(self, name: str | None, source: str | None, resource_name: str) -> bytes | None:
         """The bytes of a file as last deployed under that deployment name and source."""
-        content: bytes | None = self._connection.execute(
+        content: bytes | None = self._transaction.execute(
             select(resources.c.content)
             .join(deployments, deployments.c.id == resources.c.deployment_id)
             .where(

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
 
 from mlc_service.store.errors import NotFound, VersionConflict
 from mlc_service.store.rows import DocumentRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
 from mlc_service.store.tables import blobs, document_keys, documents
+from mlc_service.store.transaction import Transaction
 
 # what a document can be found by besides its columns: a value, or several
 Keys = Mapping[str, str | Iterable[str]]
@@ -44,8 +45,8 @@ EVERY = DocumentFilter()
 class Documents:
     """Documents of one kind, oldest first. Sortable by name, state, group, created, modified, version, id."""
 
-    def __init__(self, connection: Connection, kind: str) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction, kind: str) -> None:
+        self._transaction = transaction
         self._kind = kind
 
     def insert(self, row: DocumentRow, keys: Keys | None = None) -> DocumentRow:
@@ -60,7 +61,7 @@ class Documents:
                 return taken
         values = row._asdict()
         values["group_name"] = values.pop("group")
-        self._connection.execute(insert(documents), values | {"kind": self._kind})
+        self._transaction.execute(insert(documents), values | {"kind": self._kind})
         self._insert_keys(row.id, keys or {})
         return row
 
@@ -87,7 +88,7 @@ class Documents:
         values = row._asdict()
         values["group_name"] = values.pop("group")
         values["version"] = row.version + 1
-        changed = self._connection.execute(
+        changed = self._transaction.execute(
             update(documents)
             .where(documents.c.kind == self._kind, documents.c.id == row.id, documents.c.version == row.version)
             .values(values)
@@ -95,13 +96,13 @@ class Documents:
         if not changed.rowcount:
             raise VersionConflict(self._kind, row.id, row.version, self.get(row.id).version)
         if keys is not None:
-            self._connection.execute(delete(document_keys).where(document_keys.c.document_id == row.id))
+            self._transaction.execute(delete(document_keys).where(document_keys.c.document_id == row.id))
             self._insert_keys(row.id, keys)
         return row._replace(version=row.version + 1)
 
     def delete(self, id: str) -> None:
         """Raises NotFound."""
-        gone = self._connection.execute(delete(documents).where(documents.c.kind == self._kind, documents.c.id == id))
+        gone = self._transaction.execute(delete(documents).where(documents.c.kind == self._kind, documents.c.id == id))
         if not gone.rowcount:
             raise NotFound(self._kind, id)
 
@@ -111,15 +112,15 @@ class Documents:
         statement = paged(
             select(*_COLUMNS).where(*self._conditions(wanted)), page, sortable, (columns.created, columns.id)
         )
-        return [DocumentRow._make(row) for row in self._connection.execute(statement)]
+        return [DocumentRow._make(row) for row in self._transaction.execute(statement)]
 
     def count(self, wanted: DocumentFilter = EVERY) -> int:
         statement = select(func.count()).select_from(documents).where(*self._conditions(wanted))
-        return self._connection.execute(statement).scalar_one()
+        return self._transaction.execute(statement).scalar_one()
 
     def _first(self, condition: ColumnElement[bool], lock: bool = False) -> DocumentRow | None:
         statement = select(*_COLUMNS).where(documents.c.kind == self._kind, condition)
-        row = self._connection.execute(statement.with_for_update() if lock else statement).first()
+        row = self._transaction.execute(statement.with_for_update() if lock else statement).first()
         return None if row is None else DocumentRow._make(row)
 
     def _insert_keys(self, id: str, keys: Keys) -> None:
@@ -129,7 +130,7 @@ class Documents:
             for value in ([values] if isinstance(values, str) else values)
         }
         if rows:
-            self._connection.execute(
+            self._transaction.execute(
                 insert(document_keys),
                 [{"document_id": id, "name": name, "value": value} for name, value in sorted(rows)],
             )
@@ -159,21 +160,21 @@ class Documents:
 class Blobs:
     """Bytes by the SHA-256 of themselves, as hexadecimal digits."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def put(self, content: bytes, now: datetime) -> str:
         """The bytes are kept; answers their SHA-256. Putting the same bytes twice keeps them once."""
         sha256 = hashlib.sha256(content).hexdigest()
         if not self.has(sha256):
-            self._connection.execute(
+            self._transaction.execute(
                 insert(blobs), {"sha256": sha256, "size": len(content), "content": content, "created": now}
             )
         return sha256
 
     def get(self, sha256: str) -> bytes:
         """Raises NotFound."""
-        content: bytes | None = self._connection.execute(
+        content: bytes | None = self._transaction.execute(
             select(blobs.c.content).where(blobs.c.sha256 == sha256)
         ).scalar()
         if content is None:
@@ -181,7 +182,7 @@ class Blobs:
         return content
 
     def has(self, sha256: str) -> bool:
-        return self._connection.execute(select(blobs.c.size).where(blobs.c.sha256 == sha256)).first() is not None
+        return self._transaction.execute(select(blobs.c.size).where(blobs.c.sha256 == sha256)).first() is not None
 
 
 def document_row(

@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Integer,
     Text,
     and_,
@@ -38,6 +37,7 @@ from mlc_service.store.tables import (
     process_instances,
     variable_scopes,
 )
+from mlc_service.store.transaction import Transaction
 from mlc_service.store.variable_conditions import variable_holds
 
 
@@ -122,12 +122,12 @@ _GET = select(*_COLUMNS).where(_EXECUTIONS.c.id == bindparam("id"))
 class Executions:
     """Executions of live instances, each instance before what waits in it."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def get(self, id: str) -> ExecutionRow:
         """Raises NotFound."""
-        row = self._connection.execute(_GET, {"id": id}).first()
+        row = self._transaction.execute(_GET, {"id": id}).first()
         if row is None:
             raise NotFound("execution", id)
         return ExecutionRow._make(row)
@@ -136,11 +136,11 @@ class Executions:
         columns = _EXECUTIONS.c
         order = (columns.started, columns.instance_id, columns.place, columns.number, columns.id)
         statement = paged(select(*_COLUMNS).where(*_conditions(wanted)), page, columns, order)
-        return [ExecutionRow._make(row) for row in self._connection.execute(statement)]
+        return [ExecutionRow._make(row) for row in self._transaction.execute(statement)]
 
     def count(self, wanted: ExecutionFilter = EVERY) -> int:
         statement = select(func.count()).select_from(_EXECUTIONS).where(*_conditions(wanted))
-        return self._connection.execute(statement).scalar_one()
+        return self._transaction.execute(statement).scalar_one()
 
 
 def of_execution(

@@ -18,15 +18,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     and_,
     bindparam,
     case,
-    delete,
     exists,
     false,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -34,9 +31,11 @@ from sqlalchemy import (
 )
 
 from mlc_service.store.errors import NotFound
+from mlc_service.store.row_writes import DeleteRows, InsertRows
 from mlc_service.store.rows import ExternalTaskRow
 from mlc_service.store.selecting import ALL, Page, VariableCondition, equals, one_of, paged
 from mlc_service.store.tables import external_tasks, process_definitions, process_instances
+from mlc_service.store.transaction import Statement, Transaction
 from mlc_service.store.variable_conditions import variable_holds
 
 
@@ -113,8 +112,11 @@ _AGE = (_COLUMNS.created, _COLUMNS.id)
 _HAS_RETRIES = or_(_COLUMNS.retries.is_(None), _COLUMNS.retries > 0)
 
 # built once: putting a statement together takes longer than running it
-_GET = select(external_tasks).where(_COLUMNS.id == bindparam("id"))
-_LOCK = _GET.with_for_update()
+_ONE = select(external_tasks).where(_COLUMNS.id == bindparam("id"))
+_GET = Statement(_ONE)
+_LOCK = Statement(_ONE.with_for_update(), holds=True)
+_INSERT = InsertRows(external_tasks)
+_DELETE = DeleteRows(external_tasks)
 _INFO = (
     select(external_tasks, process_instances.c.business_key, process_definitions.c.version_tag)
     .join(process_instances, process_instances.c.id == _COLUMNS.instance_id)
@@ -125,45 +127,45 @@ _INFO = (
 class ExternalTasks:
     """External tasks, oldest first. `announce` is given topics in which there is new work, for after the commit."""
 
-    def __init__(self, connection: Connection, announce: Callable[[Iterable[str]], None]) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction, announce: Callable[[Iterable[str]], None]) -> None:
+        self._transaction = transaction
         self._announce = announce
 
     def insert(self, rows: Sequence[ExternalTaskRow]) -> None:
         if rows:
-            self._connection.execute(insert(external_tasks), [row._asdict() for row in rows])
+            self._transaction.later(_INSERT, [row._asdict() for row in rows])
             self._announce(row.topic for row in rows)
 
     def delete(self, ids: Sequence[str]) -> None:
         """The tasks are gone, whoever has them; a worker that has one will find out when it reports."""
         if ids:
-            self._connection.execute(delete(external_tasks).where(_COLUMNS.id.in_(ids)))
+            self._transaction.later(_DELETE, [{"id": id} for id in ids])
 
     def get(self, id: str, lock: bool = False) -> ExternalTaskRow:
         """Raises NotFound. `lock` keeps it from everybody else until the transaction ends."""
-        row = self._connection.execute(_LOCK if lock else _GET, {"id": id}).first()
-        if row is None:
+        found = self._transaction.ask(_LOCK if lock else _GET, id=id)
+        if not found:
             raise NotFound("external task", id)
-        return ExternalTaskRow._make(row)
+        return ExternalTaskRow._make(found[0])
 
     # --- lists ------------------------------------------------------------------------------------------------
 
     def find(self, wanted: ExternalTaskFilter = EVERY, page: Page = ALL) -> list[ExternalTaskInfo]:
         statement = paged(_INFO.where(*_conditions(wanted)), page, _COLUMNS, _AGE)
-        return [_info(row) for row in self._connection.execute(statement)]
+        return [_info(row) for row in self._transaction.execute(statement)]
 
     def count(self, wanted: ExternalTaskFilter = EVERY) -> int:
         statement = select(func.count()).select_from(external_tasks).where(*_conditions(wanted))
-        return self._connection.execute(statement).scalar_one()
+        return self._transaction.execute(statement).scalar_one()
 
     def ids(self, wanted: ExternalTaskFilter = EVERY) -> list[str]:
         """Ids of the matching tasks in id order."""
         statement = select(_COLUMNS.id).where(*_conditions(wanted)).order_by(_COLUMNS.id)
-        return list(self._connection.execute(statement).scalars())
+        return list(self._transaction.execute(statement).scalars())
 
     def info(self, id: str) -> ExternalTaskInfo:
         """What lists show, of one task. Raises NotFound."""
-        row = self._connection.execute(_INFO.where(_COLUMNS.id == id)).first()
+        row = self._transaction.execute(_INFO.where(_COLUMNS.id == id)).first()
         if row is None:
             raise NotFound("external task", id)
         return _info(row)
@@ -171,12 +173,12 @@ class ExternalTasks:
     def instances_with_prefix(self, prefix: str) -> list[str]:
         """Ids of instances that have external tasks and whose id begins so."""
         statement = select(_COLUMNS.instance_id).where(_COLUMNS.instance_id.startswith(prefix, autoescape=True))
-        return list(self._connection.execute(statement.distinct()).scalars())
+        return list(self._transaction.execute(statement.distinct()).scalars())
 
     def topics(self, wanted: ExternalTaskFilter = EVERY) -> list[str]:
         """Topics of the matching tasks, by name."""
         statement = select(_COLUMNS.topic).where(*_conditions(wanted)).distinct().order_by(_COLUMNS.topic)
-        return list(self._connection.execute(statement).scalars())
+        return list(self._transaction.execute(statement).scalars())
 
     # --- what workers do --------------------------------------------------------------------------------------
 
@@ -184,7 +186,7 @@ class ExternalTasks:
         """When a task of these topics is, or was, free to be fetched first; None if there is none at all."""
         free_since = func.min(func.coalesce(_COLUMNS.lock_until, _COLUMNS.created), type_=_COLUMNS.created.type)
         statement = select(free_since).where(_is_fetchable(topics))
-        return self._connection.execute(statement).scalar()
+        return self._transaction.execute(statement).scalar()
 
     def lock_next(
         self,
@@ -219,7 +221,7 @@ class ExternalTasks:
             .values(worker=worker, lock_until=until)
             .returning(*_COLUMNS)
         )
-        locked = [ExternalTaskRow._make(row) for row in self._connection.execute(statement)]
+        locked = [ExternalTaskRow._make(row) for row in self._transaction.execute(statement)]
         return _sorted(locked, order)
 
     def lock(self, id: str, worker: str, now: datetime, until: datetime) -> bool:
@@ -268,7 +270,7 @@ class ExternalTasks:
 
     def _update(self, id: str, *guards: ColumnElement[bool], **values: Any) -> str | None:
         statement = update(external_tasks).where(_COLUMNS.id == id, *guards).values(**values).returning(_COLUMNS.topic)
-        return self._connection.execute(statement).scalar()
+        return self._transaction.execute(statement).scalar()
 
 
 def _info(row: Any) -> ExternalTaskInfo:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, false, func, insert, or_, select, update
 
 from mlc_service import metrics
 from mlc_service.store.errors import NotFound
@@ -21,6 +21,7 @@ from mlc_service.store.tables import (
     process_definitions,
     process_instances,
 )
+from mlc_service.store.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,13 @@ _CALLING = (
 class Incidents:
     """Open incidents, oldest first."""
 
-    def __init__(self, connection: Connection, after_commit: Callable[[Callable[[], None]], None]) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction, after_commit: Callable[[Callable[[], None]], None]) -> None:
+        self._transaction = transaction
         self._after_commit = after_commit
 
     def insert(self, rows: Sequence[IncidentRow]) -> None:
         if rows:
-            self._connection.execute(insert(incidents), [row._asdict() for row in rows])
+            self._transaction.execute(insert(incidents), [row._asdict() for row in rows])
 
     def open(self, incident: IncidentRow) -> None:
         """The incident is open, and so is one at each call activity that waits for its instance, up to the first.
@@ -85,7 +86,7 @@ class Incidents:
         self._after_commit(metrics.INCIDENTS_OPENED.labels(metrics.incident_kind(incident.kind)).inc)
         cause = incident
         while cause.instance_id is not None:
-            calling = self._connection.execute(_CALLING, {"called": cause.instance_id}).first()
+            calling = self._transaction.execute(_CALLING, {"called": cause.instance_id}).first()
             if calling is None:
                 return
             cause = incident._replace(
@@ -106,7 +107,7 @@ class Incidents:
 
     def get(self, id: str) -> IncidentRow:
         """Raises NotFound."""
-        row = self._connection.execute(select(incidents).where(incidents.c.id == id)).first()
+        row = self._transaction.execute(select(incidents).where(incidents.c.id == id)).first()
         if row is None:
             raise NotFound("incident", id)
         return IncidentRow._make(row)
@@ -119,7 +120,7 @@ class Incidents:
     def annotate(self, id: str, annotation: str | None) -> None:
         """Raises NotFound."""
         noted = update(incidents).where(incidents.c.id == id).values(annotation=annotation)
-        if not self._connection.execute(noted).rowcount:
+        if not self._transaction.execute(noted).rowcount:
             raise NotFound("incident", id)
 
     def resolve_job(self, job_id: str) -> bool:
@@ -131,7 +132,7 @@ class Incidents:
         return self._resolve(incidents.c.external_task_id == external_task_id)
 
     def _resolve(self, which: ColumnElement[bool]) -> bool:
-        gone = self._connection.execute(delete(incidents).where(which).returning(incidents.c.kind)).scalars().all()
+        gone = self._transaction.execute(delete(incidents).where(which).returning(incidents.c.kind)).scalars().all()
         for kind in gone:
             self._after_commit(metrics.INCIDENTS_RESOLVED.labels(metrics.incident_kind(kind)).inc)
         return bool(gone)
@@ -143,11 +144,11 @@ class Incidents:
             incidents.c,
             (incidents.c.created, incidents.c.id),
         )
-        return [IncidentRow._make(row) for row in self._connection.execute(statement)]
+        return [IncidentRow._make(row) for row in self._transaction.execute(statement)]
 
     def count(self, wanted: IncidentFilter = EVERY) -> int:
         statement = select(func.count()).select_from(incidents).where(*_conditions(wanted))
-        return self._connection.execute(statement).scalar_one()
+        return self._transaction.execute(statement).scalar_one()
 
 
 def _conditions(wanted: IncidentFilter) -> list[ColumnElement[bool]]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, or_, select, update
 
 from mlc_service.store.errors import NotFound
+from mlc_service.store.row_writes import DeleteRows, InsertRows, UpdateRows
 from mlc_service.store.rows import InstanceInfo, InstanceRow
 from mlc_service.store.selecting import ALL, Page, VariableCondition, equals, one_of, paged, renamed_to
 from mlc_service.store.tables import (
@@ -21,6 +22,7 @@ from mlc_service.store.tables import (
     tasks,
     variable_scopes,
 )
+from mlc_service.store.transaction import Statement, Transaction
 from mlc_service.store.variable_conditions import variable_holds
 
 _INFO = (
@@ -69,97 +71,109 @@ class InstanceFilter:
 EVERY = InstanceFilter()
 
 # built once: putting a statement together takes longer than running it
-_GET = select(process_instances).where(process_instances.c.id == bindparam("id"))
+_GET = Statement(select(process_instances).where(process_instances.c.id == bindparam("id")))
 # the row of the root is the lock of the whole hierarchy; its id never changes, so looking it up needs no lock
 _ROOT_OF = select(process_instances.c.root_id).where(process_instances.c.id == bindparam("id")).scalar_subquery()
-_LOCK = select(process_instances).where(process_instances.c.id == _ROOT_OF).with_for_update()
-_SCOPES = select(variable_scopes.c.number, variable_scopes.c.variables).where(
-    variable_scopes.c.instance_id == bindparam("id")
+_LOCK = Statement(select(process_instances).where(process_instances.c.id == _ROOT_OF).with_for_update(), holds=True)
+_SCOPES = Statement(
+    select(variable_scopes.c.number, variable_scopes.c.variables).where(
+        variable_scopes.c.instance_id == bindparam("id")
+    )
 )
-_UPDATE_STATE = (
-    update(process_instances)
-    .where(process_instances.c.id == bindparam("of"))
-    .values(state=bindparam("new_state"), revision=process_instances.c.revision + 1)
-)
-_UPDATE = _UPDATE_STATE.values(variables=bindparam("new_variables"))
-_DELETE = delete(process_instances).where(process_instances.c.id == bindparam("id"))
+_INSERT = InsertRows(process_instances)
+_UPDATE_STATE = UpdateRows(process_instances, ("state",), counted="revision")
+_UPDATE = UpdateRows(process_instances, ("state", "variables"), counted="revision")
+_DELETE = DeleteRows(process_instances)
+_WRITE_SCOPES = InsertRows(variable_scopes, newer=("variables",))
+_DELETE_SCOPES = DeleteRows(variable_scopes)
 
 
 class Instances:
     """Live process instances, oldest first. An ended one is in history only."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def insert(self, instance: InstanceRow, scopes: Mapping[int, dict[str, Any]]) -> None:
         """The instance exists with its variable scopes (number of the activity instance -> stored variables)."""
-        self._connection.execute(insert(process_instances), instance._asdict())
-        self.write_scopes(instance.id, dict(scopes), is_new=True)
+        self._transaction.later(_INSERT, [instance._asdict()])
+        self.write_scopes(instance.id, scopes)
 
     def lock(self, id: str) -> InstanceRow:
         """The instance, locked until the transaction ends with all that called it and all that it calls.
 
         Whoever else wants one of them waits. Raises NotFound.
         """
-        root = self._connection.execute(_LOCK, {"id": id}).first()
-        if root is None:
+        found = self._transaction.ask(_LOCK, id=id)
+        if not found:
             raise NotFound("process instance", id)
-        return InstanceRow._make(root) if root.id == id else self.get(id)
+        root = InstanceRow._make(found[0])
+        return root if root.id == id else self.get(id)
+
+    def lock_all(self, ids: Sequence[str]) -> dict[str, InstanceRow]:
+        """Those of these instances that live, by id, locked like `lock` does it."""
+        roots = select(process_instances.c.root_id).where(process_instances.c.id.in_(ids))
+        statement = (
+            select(process_instances)
+            .where(process_instances.c.id.in_(roots))
+            .order_by(process_instances.c.id)
+            .with_for_update()
+        )
+        locked = map(InstanceRow._make, self._transaction.execute(statement))
+        found = {row.id: row for row in locked if row.id in ids}
+        called = [id for id in ids if id not in found]
+        if called:
+            others = select(process_instances).where(process_instances.c.id.in_(called))
+            found |= {row.id: InstanceRow._make(row) for row in self._transaction.execute(others)}
+        return found
 
     def get(self, id: str) -> InstanceRow:
         """The instance as it is now, not locked. Raises NotFound."""
-        row = self._connection.execute(_GET, {"id": id}).first()
-        if row is None:
+        found = self._transaction.ask(_GET, id=id)
+        if not found:
             raise NotFound("process instance", id)
-        return InstanceRow._make(row)
+        return InstanceRow._make(found[0])
 
     def scopes(self, id: str) -> dict[int, dict[str, Any]]:
         """Stored variables of every scope but 0, by number of the activity instance."""
-        return {row.number: row.variables for row in self._connection.execute(_SCOPES, {"id": id})}
+        return dict(self._transaction.ask(_SCOPES, id=id))
+
+    def scopes_of(self, ids: Sequence[str]) -> dict[str, dict[int, dict[str, Any]]]:
+        """As `scopes`, of several instances; one without any is left out."""
+        columns = variable_scopes.c
+        statement = select(columns.instance_id, columns.number, columns.variables).where(columns.instance_id.in_(ids))
+        found: dict[str, dict[int, dict[str, Any]]] = {}
+        for instance_id, number, variables in self._transaction.read(statement):
+            found.setdefault(instance_id, {})[number] = variables
+        return found
 
     def update(self, id: str, state: bytes, variables: dict[str, Any] | None) -> None:
         """The instance has moved on; `variables` None leaves those of scope 0 as they are."""
         if variables is None:
-            self._connection.execute(_UPDATE_STATE, {"of": id, "new_state": state})
+            self._transaction.later(_UPDATE_STATE, [{"id": id, "state": state}])
         else:
-            self._connection.execute(_UPDATE, {"of": id, "new_state": state, "new_variables": variables})
+            self._transaction.later(_UPDATE, [{"id": id, "state": state, "variables": variables}])
 
-    def write_scopes(self, id: str, changed: Mapping[int, dict[str, Any] | None], is_new: bool = False) -> None:
+    def write_scopes(self, id: str, changed: Mapping[int, dict[str, Any] | None]) -> None:
         """Each scope has its new variables; those with None are gone."""
-        if gone := [number for number, variables in changed.items() if variables is None and not is_new]:
-            self._connection.execute(
-                delete(variable_scopes).where(variable_scopes.c.instance_id == id, variable_scopes.c.number.in_(gone))
-            )
-        kept = [
-            {"instance_id": id, "number": number, "variables": variables}
-            for number, variables in changed.items()
-            if variables is not None
-        ]
-        if not kept:
-            return
-        if not is_new:
-            self._connection.execute(
-                delete(variable_scopes).where(
-                    variable_scopes.c.instance_id == bindparam("of"), variable_scopes.c.number == bindparam("at")
-                ),
-                [{"of": id, "at": row["number"]} for row in kept],
-            )
-        self._connection.execute(insert(variable_scopes), kept)
+        rows = [{"instance_id": id, "number": number, "variables": values} for number, values in changed.items()]
+        self._transaction.later(_DELETE_SCOPES, [row for row in rows if row["variables"] is None])
+        self._transaction.later(_WRITE_SCOPES, [row for row in rows if row["variables"] is not None])
 
     def set_suspended(self, id: str, suspended: bool) -> None:
         """The instance, its tasks, external tasks and jobs rest, or go on."""
-        self._connection.execute(
+        self._transaction.execute(
             update(process_instances).where(process_instances.c.id == id).values(suspended=suspended)
         )
         for table in (tasks, external_tasks, jobs):
-            self._connection.execute(update(table).where(table.c.instance_id == id).values(suspended=suspended))
+            self._transaction.execute(update(table).where(table.c.instance_id == id).values(suspended=suspended))
 
     def migrate(self, id: str, definition_id: str, definition_key: str, renamed: Mapping[str, str]) -> None:
         """The instance and all it has open belong to that definition; who was at an activity of `renamed` moved on.
 
         History is not touched.
         """
-        self._connection.execute(
+        self._transaction.execute(
             update(process_instances)
             .where(process_instances.c.id == id)
             .values(definition_id=definition_id, definition_key=definition_key)
@@ -172,11 +186,11 @@ class Instances:
                 values["definition_key"] = definition_key
             if renamed:
                 values["activity_id"] = renamed_to(table.c.activity_id, renamed)
-            self._connection.execute(of_definition.values(values))
+            self._transaction.execute(of_definition.values(values))
 
     def delete(self, id: str) -> None:
         """The instance is gone with all that hung on it. History is not touched."""
-        self._connection.execute(_DELETE, {"id": id})
+        self._transaction.later(_DELETE, [{"id": id}])
 
     def roots_beyond(self, definition_ids: Sequence[str]) -> list[str]:
         """Roots of hierarchies in which these definitions have instances and others do, too; in id order."""
@@ -188,11 +202,13 @@ class Instances:
             .where(process_instances.c.definition_id.in_(definition_ids), theirs.c.definition_id.not_in(definition_ids))
             .order_by(process_instances.c.root_id)
         )
-        return list(self._connection.execute(statement).scalars())
+        return list(self._transaction.execute(statement).scalars())
 
     def delete_of(self, definition_ids: Sequence[str]) -> None:
         """No instance of these definitions lives any more. History is not touched."""
-        self._connection.execute(delete(process_instances).where(process_instances.c.definition_id.in_(definition_ids)))
+        self._transaction.execute(
+            delete(process_instances).where(process_instances.c.definition_id.in_(definition_ids))
+        )
 
     def find(self, wanted: InstanceFilter = EVERY, page: Page = ALL) -> list[InstanceInfo]:
         statement = paged(
@@ -201,20 +217,20 @@ class Instances:
             process_instances.c,
             (process_instances.c.started, process_instances.c.id),
         )
-        return [InstanceInfo._make(row) for row in self._connection.execute(statement)]
+        return [InstanceInfo._make(row) for row in self._transaction.execute(statement)]
 
     def ids(self, wanted: InstanceFilter = EVERY) -> list[str]:
         """Ids of the matching instances in id order: the order in which several may be locked."""
         statement = select(process_instances.c.id).where(*_conditions(wanted)).order_by(process_instances.c.id)
-        return list(self._connection.execute(statement).scalars())
+        return list(self._transaction.execute(statement).scalars())
 
     def count(self, wanted: InstanceFilter = EVERY) -> int:
         statement = select(func.count()).select_from(process_instances).where(*_conditions(wanted))
-        return self._connection.execute(statement).scalar_one()
+        return self._transaction.execute(statement).scalar_one()
 
     def info(self, id: str) -> InstanceInfo:
         """What lists show, of one instance. Raises NotFound."""
-        row = self._connection.execute(select(*_INFO).where(process_instances.c.id == id)).first()
+        row = self._transaction.execute(select(*_INFO).where(process_instances.c.id == id)).first()
         if row is None:
             raise NotFound("process instance", id)
         return InstanceInfo._make(row)
@@ -222,7 +238,7 @@ class Instances:
     def count_by_definition(self) -> dict[str, int]:
         """How many instances live, by definition id."""
         statement = select(process_instances.c.definition_id, func.count()).group_by(process_instances.c.definition_id)
-        return {row.definition_id: row[1] for row in self._connection.execute(statement)}
+        return {row.definition_id: row[1] for row in self._transaction.execute(statement)}
 
 
 def _conditions(wanted: InstanceFilter) -> list[ColumnElement[bool]]:

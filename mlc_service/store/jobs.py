@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Select,
     Text,
     and_,
@@ -36,6 +35,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    tuple_,
     type_coerce,
     update,
 )
@@ -45,10 +45,12 @@ from mlc_service import metrics
 from mlc_service.store.columns import Json, UtcDateTime
 from mlc_service.store.errors import IllegalMove, LeaseLost, NotFound
 from mlc_service.store.executions import of_execution
+from mlc_service.store.row_writes import DeleteRows, InsertRows
 from mlc_service.store.rows import CONTINUATION, JOBS, JobRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
 from mlc_service.store.subscriptions import SubscriptionFilter, subscription_conditions
 from mlc_service.store.tables import event_subscriptions, historic_activity_instances, jobs, process_definitions
+from mlc_service.store.transaction import Statement, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,14 @@ _AS_DUE = (jobs.c.id, jobs.c.queue, jobs.c.priority)
 _FREE: dict[str, Any] = {"state": "ready", "worker": None, "lease_until": None, "announced": None}
 
 # built once: putting a statement together takes longer than running it
-_FINISH = delete(jobs).where(jobs.c.id == bindparam("of"), jobs.c.attempt == bindparam("claimed"), _RUNNING)
+_FINISH = Statement(
+    delete(jobs)
+    .where(jobs.c.id == bindparam("of"), jobs.c.attempt == bindparam("claimed"), _RUNNING)
+    .returning(jobs.c.id),
+    holds=True,
+)
+_INSERT = InsertRows(jobs)
+_DELETE = DeleteRows(jobs)
 _NEXT_DUE = select(jobs.c.due).where(_READY, jobs.c.suspended.is_(False)).order_by(jobs.c.due).limit(1)
 _TO_RUNNING = (
     update(jobs)
@@ -139,7 +148,7 @@ _DUE_PRIORITIES = _due_priorities()
 
 
 @cache
-def _claim(of_queue: bool) -> ReturningUpdate[Any]:
+def _claim(*, of_queue: bool, of_kinds: bool) -> ReturningUpdate[Any]:
     """Due jobs of one priority become running, passing over rows that somebody else is just claiming."""
     other = jobs.alias("other")
     # a CASE: as long as PostgreSQL has no statistics, it would go through all that is due for each candidate
@@ -162,6 +171,8 @@ def _claim(of_queue: bool) -> ReturningUpdate[Any]:
     )
     if of_queue:
         candidates = candidates.where(jobs.c.queue == bindparam("of_queue"))
+    if of_kinds:
+        candidates = candidates.where(jobs.c.kind.in_(bindparam("of_kinds", expanding=True)))
     candidates = candidates.where(jobs.c.priority == bindparam("of_priority"))
     chosen = (
         candidates.order_by(jobs.c.due)
@@ -204,11 +215,11 @@ class Jobs:
 
     def __init__(
         self,
-        connection: Connection,
+        transaction: Transaction,
         announce: Callable[[Iterable[DueJob]], None],
         after_commit: Callable[[Callable[[], None]], None],
     ) -> None:
-        self._connection = connection
+        self._transaction = transaction
         self._announce = announce
         self._after_commit = after_commit
 
@@ -219,7 +230,7 @@ class Jobs:
         due = [DueJob(row.id, row.queue, row.priority) for row in ready if row.due <= row.created]
         told = {one.id for one in due}
         marked = [row._replace(announced=row.created) if row.id in told else row for row in rows]
-        self._connection.execute(insert(jobs), [row._asdict() for row in marked])
+        self._transaction.later(_INSERT, [row._asdict() for row in marked])
         if ready:
             self._announce(due)
 
@@ -239,13 +250,13 @@ class Jobs:
         """
         subscription, definition = event_subscriptions.c, process_definitions.c
         values = {
-            jobs.c.id: _fresh_id(self._connection),
+            jobs.c.id: _fresh_id(self._transaction),
             jobs.c.instance_id: subscription.instance_id,
             jobs.c.definition_id: subscription.definition_id,
             jobs.c.definition_key: definition.key,
             jobs.c.activity_id: subscription.activity_id,
             jobs.c.kind: case((subscription.instance_id.is_(None), kind_of_starts), else_=kind),
-            jobs.c.payload: _with_subscription(self._connection, carried),
+            jobs.c.payload: _with_subscription(self._transaction, carried),
             jobs.c.priority: literal(0),
             jobs.c.exclusive: literal(False),
             jobs.c.suspended: literal(False),
@@ -263,7 +274,7 @@ class Jobs:
             .select_from(event_subscriptions.join(process_definitions, definition.id == subscription.definition_id))
             .where(*subscription_conditions(wanted))
         )
-        made = self._connection.execute(insert(jobs).from_select(list(values), chosen).returning(*_AS_DUE))
+        made = self._transaction.execute(insert(jobs).from_select(list(values), chosen).returning(*_AS_DUE))
         due = [DueJob._make(row) for row in made]
         if due:
             self._announce(due)
@@ -271,7 +282,7 @@ class Jobs:
 
     def get(self, id: str) -> JobRow:
         """Raises NotFound."""
-        row = self._connection.execute(select(jobs).where(jobs.c.id == id)).first()
+        row = self._transaction.execute(select(jobs).where(jobs.c.id == id)).first()
         if row is None:
             raise NotFound("job", id)
         return JobRow._make(row)
@@ -280,15 +291,15 @@ class Jobs:
         statement = paged(
             select(jobs).where(*job_conditions(wanted)), page, jobs.c, (jobs.c.priority.desc(), jobs.c.due, jobs.c.id)
         )
-        return [JobRow._make(row) for row in self._connection.execute(statement)]
+        return [JobRow._make(row) for row in self._transaction.execute(statement)]
 
     def count(self, wanted: JobFilter = EVERY) -> int:
         statement = select(func.count()).select_from(jobs).where(*job_conditions(wanted))
-        return self._connection.execute(statement).scalar_one()
+        return self._transaction.execute(statement).scalar_one()
 
     def next_due(self) -> datetime | None:
         """When the next ready job becomes due, or None if none is ready."""
-        return self._connection.execute(_NEXT_DUE).scalar()
+        return self._transaction.execute(_NEXT_DUE).scalar()
 
     # --- what workers do --------------------------------------------------------------------------------------
 
@@ -299,26 +310,30 @@ class Jobs:
         lease_until: datetime,
         limit: int,
         queue: str | None = None,
+        *,
+        kinds: Sequence[str] = (),
     ) -> list[JobRow]:
         """Up to `limit` due jobs are this worker's until `lease_until`, most urgent first.
 
-        Only those of a queue, if one is named. Rows that somebody else is just claiming are passed over, not waited
-        for. Of an instance's exclusive jobs only the first is given out, and only while none of them runs.
+        Only those of a queue or of kinds, if any are named. Rows that somebody else is just claiming are passed over,
+        not waited for. Of an instance's exclusive jobs only the first is given out, and only while none of them runs.
         """
         given: dict[str, Any] = {"now": now, "new_worker": worker, "new_lease": lease_until}
         if queue is not None:
             given["of_queue"] = queue
-        statement = _claim(queue is not None)
+        if kinds:
+            given["of_kinds"] = kinds
+        statement = _claim(of_queue=queue is not None, of_kinds=bool(kinds))
         claimed: list[JobRow] = []
         # one priority after the other: no index has the due ones of all priorities in the order wanted
-        for priority in self._connection.execute(_DUE_PRIORITIES, {"now": now}).scalars().all():
+        for priority in self._transaction.execute(_DUE_PRIORITIES, {"now": now}).scalars().all():
             claimed += self._claimed(statement, given | {"of_priority": priority, "most": limit - len(claimed)})
             if len(claimed) == limit:
                 break
         return claimed
 
     def _claimed(self, statement: ReturningUpdate[Any], given: Mapping[str, Any]) -> list[JobRow]:
-        claimed = [JobRow._make(row) for row in self._connection.execute(statement, given)]
+        claimed = [JobRow._make(row) for row in self._transaction.execute(statement, given)]
         return sorted(claimed, key=lambda job: (-job.priority, job.due, job.id))
 
     def claim_one(self, id: str, worker: str, lease_until: datetime) -> JobRow:
@@ -331,9 +346,9 @@ class Jobs:
             other = select(jobs.c.id).where(
                 jobs.c.instance_id == job.instance_id, jobs.c.id != id, _RUNNING, jobs.c.exclusive
             )
-            if self._connection.execute(other).first() is not None:
+            if self._transaction.execute(other).first() is not None:
                 raise IllegalMove("job", id, "waiting for another job of its instance", "running")
-        row = self._connection.execute(
+        row = self._transaction.execute(
             _TO_RUNNING.where(jobs.c.id == id, jobs.c.state.in_(("ready", "failed"))),
             {"new_worker": worker, "new_lease": lease_until},
         ).first()
@@ -343,19 +358,29 @@ class Jobs:
 
     def finish(self, id: str, attempt: int) -> None:
         """The job is done and gone. Raises LeaseLost if it is not held under that attempt."""
-        if not self._connection.execute(_FINISH, {"of": id, "claimed": attempt}).rowcount:
+        if not self._transaction.ask(_FINISH, of=id, claimed=attempt):
             raise LeaseLost(id, attempt)
+
+    def held(self, claimed: Sequence[tuple[str, int]]) -> set[str]:
+        """Ids of those of these (id, attempt) that are still held, and stay so until the transaction ends."""
+        statement = (
+            select(jobs.c.id)
+            .where(_RUNNING, tuple_(jobs.c.id, jobs.c.attempt).in_(claimed))
+            .order_by(jobs.c.id)
+            .with_for_update()
+        )
+        return set(self._transaction.execute(statement).scalars())
 
     def check_held(self, id: str, attempt: int) -> None:
         """The job is held under that attempt and stays so until the transaction ends. Raises LeaseLost."""
         statement = select(jobs.c.id).where(*_held(id, attempt)).with_for_update()
-        if self._connection.execute(statement).first() is None:
+        if self._transaction.execute(statement).first() is None:
             raise LeaseLost(id, attempt)
 
     def renew(self, worker: str, held: Sequence[tuple[str, int]], lease_until: datetime) -> None:
         """What the worker still holds of these (id, attempt) stays its own until `lease_until`."""
         for id, attempt in sorted(held):
-            self._connection.execute(
+            self._transaction.execute(
                 update(jobs).where(*_held(id, attempt), jobs.c.worker == worker).values(lease_until=lease_until)
             )
 
@@ -363,7 +388,7 @@ class Jobs:
         """What is still held of these (id, attempt) is ready for anybody, as if it had not been claimed."""
         free: list[DueJob] = []
         for id, attempt in sorted(held):
-            row = self._connection.execute(
+            row = self._transaction.execute(
                 update(jobs).where(*_held(id, attempt)).values(**_FREE).returning(*_AS_DUE)
             ).first()
             if row is not None:
@@ -378,7 +403,7 @@ class Jobs:
 
     def recall(self, served: Sequence[str]) -> int:
         """What waits in the queue of a runtime that is not among those served is any worker's; answers how many."""
-        back = self._connection.execute(
+        back = self._transaction.execute(
             update(jobs)
             .where(_READY, jobs.c.queue != JOBS, jobs.c.queue.not_in([JOBS, *served]))
             .values(queue=JOBS, announced=None)
@@ -410,7 +435,7 @@ class Jobs:
         return [DueJob(row.id, row.queue, row.priority) for row in taken]
 
     def _tell(self, statement: ReturningUpdate[Any], now: datetime, given: Mapping[str, Any]) -> list[Any]:
-        return list(self._connection.execute(statement, {"now": now, **given}))
+        return list(self._transaction.execute(statement, {"now": now, **given}))
 
     def retry(self, id: str, attempt: int, due: datetime, message: str, stacktrace: str) -> None:
         """One try is used up and the job waits until `due`. Raises LeaseLost."""
@@ -425,7 +450,7 @@ class Jobs:
         self._end_lease(id, attempt, state="failed", retries=0, exception_message=message, stacktrace=stacktrace)
 
     def _end_lease(self, id: str, attempt: int, **values: Any) -> None:
-        moved = self._connection.execute(
+        moved = self._transaction.execute(
             update(jobs).where(*_held(id, attempt)).values(worker=None, lease_until=None, announced=None, **values)
         )
         if not moved.rowcount:
@@ -450,13 +475,13 @@ class Jobs:
 
     def _expire(self, which: ColumnElement[bool], most_expiries: int, message: str) -> list[JobRow]:
         ended = {"worker": None, "lease_until": None, "announced": None, "expiries": jobs.c.expiries + 1}
-        failed = self._connection.execute(
+        failed = self._transaction.execute(
             update(jobs)
             .where(which, jobs.c.expiries + 1 >= most_expiries)
             .values(state="failed", retries=0, exception_message=message, **ended)
             .returning(*jobs.c)
         ).all()
-        back = self._connection.execute(
+        back = self._transaction.execute(
             update(jobs).where(which).values(state="ready", **ended).returning(jobs.c.kind)
         ).all()
         for job in (*failed, *back):
@@ -469,19 +494,18 @@ class Jobs:
 
     def delete(self, ids: Sequence[str]) -> None:
         """The jobs are gone, whoever holds them; a worker that holds one will find out when it wants to commit."""
-        if ids:
-            self._connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+        self._transaction.later(_DELETE, [{"id": id} for id in ids])
 
     def delete_starts(self, definition_ids: Sequence[str]) -> None:
         """These definitions are not started by timers any more."""
         if definition_ids:
-            self._connection.execute(
+            self._transaction.execute(
                 delete(jobs).where(jobs.c.instance_id.is_(None), jobs.c.definition_id.in_(definition_ids))
             )
 
     def set_starts_suspended(self, definition_id: str, suspended: bool) -> None:
         """Timers that start this definition rest, or go on."""
-        self._connection.execute(
+        self._transaction.execute(
             update(jobs)
             .where(jobs.c.instance_id.is_(None), jobs.c.definition_id == definition_id)
             .values(suspended=suspended)
@@ -494,7 +518,7 @@ class Jobs:
         Raises NotFound, or IllegalMove while it runs.
         """
         state = "ready" if retries > 0 else "failed"
-        moved = self._connection.execute(
+        moved = self._transaction.execute(
             update(jobs)
             .where(jobs.c.id == id, jobs.c.state.in_(("ready", "failed")))
             .values(state=state, retries=retries, expiries=0, announced=None)
@@ -505,30 +529,30 @@ class Jobs:
 
     def set_due(self, id: str, due: datetime) -> None:
         """Raises NotFound."""
-        if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(due=due, announced=None)).rowcount:
+        if not self._transaction.execute(update(jobs).where(jobs.c.id == id).values(due=due, announced=None)).rowcount:
             raise NotFound("job", id)
         self._announce(())
 
     def change(self, id: str, **fields: Any) -> None:
         """The job has these values in these columns, whoever holds it."""
-        self._connection.execute(update(jobs).where(jobs.c.id == id).values(announced=None, **fields))
+        self._transaction.execute(update(jobs).where(jobs.c.id == id).values(announced=None, **fields))
         self._announce(())
 
     def set_priority(self, id: str, priority: int) -> None:
         """Raises NotFound."""
-        if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(priority=priority)).rowcount:
+        if not self._transaction.execute(update(jobs).where(jobs.c.id == id).values(priority=priority)).rowcount:
             raise NotFound("job", id)
 
     def set_suspended(self, id: str, suspended: bool) -> None:
         """Raises NotFound."""
-        if not self._connection.execute(update(jobs).where(jobs.c.id == id).values(suspended=suspended)).rowcount:
+        if not self._transaction.execute(update(jobs).where(jobs.c.id == id).values(suspended=suspended)).rowcount:
             raise NotFound("job", id)
         self._announce(())
 
 
-def _fresh_id(connection: Connection) -> ColumnElement[str]:
+def _fresh_id(transaction: Transaction) -> ColumnElement[str]:
     """A random UUID as text, a new one for each row."""
-    if connection.dialect.name == "postgresql":
+    if transaction.dialect.name == "postgresql":
         return cast(func.gen_random_uuid(), Text)
     digits = func.lower(func.hex(func.randomblob(16)))
     # version and variant as in any random UUID
@@ -537,10 +561,10 @@ def _fresh_id(connection: Connection) -> ColumnElement[str]:
     return reduce(lambda left, right: left.concat(right), parts[1:], type_coerce(parts[0], Text))
 
 
-def _with_subscription(connection: Connection, carried: Mapping[str, Any]) -> ColumnElement[Any]:
+def _with_subscription(transaction: Transaction, carried: Mapping[str, Any]) -> ColumnElement[Any]:
     """A JSON object: what is carried, and the id of the subscription."""
     what = literal(dict(carried), Json)
-    if connection.dialect.name == "postgresql":
+    if transaction.dialect.name == "postgresql":
         return what.op("||")(func.jsonb_build_object("subscription", event_subscriptions.c.id))
     return func.json_set(what, "$.subscription", event_subscriptions.c.id)
 

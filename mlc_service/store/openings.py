@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mlc_service.store.tables import ticket_openings
+from mlc_service.store.transaction import Transaction
 
 
 class TicketOpeningRow(NamedTuple):
@@ -25,24 +26,24 @@ class TicketOpeningRow(NamedTuple):
 class TicketOpenings:
     """One row a key."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def look_up(self, key: str) -> TicketOpeningRow | None:
-        row = self._connection.execute(select(ticket_openings).where(ticket_openings.c.opening_key == key)).first()
+        row = self._transaction.execute(select(ticket_openings).where(ticket_openings.c.opening_key == key)).first()
         return None if row is None else TicketOpeningRow._make(row)
 
     def insert_if_absent(self, row: TicketOpeningRow) -> bool:
         """True if this is the first attempt under its key."""
-        dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
-        inserted = self._connection.execute(
+        dialect = postgresql if self._transaction.dialect.name == "postgresql" else sqlite
+        inserted = self._transaction.execute(
             dialect.insert(ticket_openings).on_conflict_do_nothing(index_elements=["opening_key"]), row._asdict()
         )
         return bool(inserted.rowcount)
 
     def attempt_again(self, key: str, at: datetime, instead_of: datetime) -> bool:
         """True if the attempt of `instead_of` was still the last one, without a ticket; now it is the one of `at`."""
-        moved = self._connection.execute(
+        moved = self._transaction.execute(
             update(ticket_openings)
             .where(
                 ticket_openings.c.opening_key == key,
@@ -56,9 +57,9 @@ class TicketOpenings:
     def record(self, row: TicketOpeningRow) -> None:
         """The row is as given, whether there was one or not."""
         if not self.insert_if_absent(row):
-            self._connection.execute(
+            self._transaction.execute(
                 update(ticket_openings).where(ticket_openings.c.opening_key == row.opening_key).values(row._asdict())
             )
 
     def delete(self, key: str) -> None:
-        self._connection.execute(delete(ticket_openings).where(ticket_openings.c.opening_key == key))
+        self._transaction.execute(delete(ticket_openings).where(ticket_openings.c.opening_key == key))

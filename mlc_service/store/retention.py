@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    Connection,
     Select,
     Subquery,
     Table,
@@ -40,6 +39,7 @@ from mlc_service.store.tables import (
     process_definitions,
     process_instances,
 )
+from mlc_service.store.transaction import Transaction
 
 # more are not looked at for one batch: their rows have to be counted first
 _MOST_HEADS = 100
@@ -125,8 +125,8 @@ class CleanableRow(NamedTuple):
 class Retention:
     """History whose time is over."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def due(self, now: datetime) -> list[DueRows]:
         """All that may be removed, by definition and table."""
@@ -158,7 +158,7 @@ class Retention:
             .limit(_MOST_HEADS)
             .with_for_update(skip_locked=True, of=table)
         )
-        heads = list(self._connection.execute(due).scalars())
+        heads = list(self._transaction.execute(due).scalars())
         if not heads:
             return []
         sizes = dict.fromkeys(heads, 0)
@@ -177,7 +177,7 @@ class Retention:
         all_of_them = or_(kind.head.in_(heads), kind.heads.c.id.in_(heads))
         for table, owner in kind.tables:
             which = all_of_them if table is kind.heads else owner.in_(select(kind.heads.c.id).where(all_of_them))
-            count = self._connection.execute(delete(table).where(which)).rowcount
+            count = self._transaction.execute(delete(table).where(which)).rowcount
             if count:
                 yield table.name, count
 
@@ -193,7 +193,7 @@ class Retention:
                 .group_by(*groups)
                 .order_by(*groups)
             )
-            for row in self._connection.execute(statement):
+            for row in self._transaction.execute(statement):
                 yield table, row
 
     # --- reports ----------------------------------------------------------------------------------------------
@@ -225,10 +225,10 @@ class Retention:
             {"finished": finished},
             (columns.key, columns.version, columns.id),
         )
-        return [CleanableRow._make(row) for row in self._connection.execute(ordered)]
+        return [CleanableRow._make(row) for row in self._transaction.execute(ordered)]
 
     def _count(self, table: Table, history: Subquery, wanted: CleanableFilter) -> int:
-        return int(self._connection.execute(_of(select(func.count()), table, history, wanted)).scalar_one())
+        return int(self._transaction.execute(_of(select(func.count()), table, history, wanted)).scalar_one())
 
 
 def _is_due(kind: _Kind, now: datetime) -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from mlc_service.clock import SystemClock
 from mlc_service.store.database import open_database
 from mlc_service.store.people import Settings
+from mlc_service.store.transaction import Transaction
 
 
 class SchemaState(Enum):
@@ -59,9 +60,11 @@ def upgrade(database_url: str) -> None:
     Processes of the version before may run meanwhile.
     """
     command.upgrade(configuration(database_url), "head")
-    database = open_database(database_url, pool_size=1)
-    with database.begin() as connection:
-        Settings(connection).put(_SERVES, SERVES_SINCE, SystemClock().now())
+    database = open_database(database_url, pool_size=1, commits_each=True)
+    with database.connect() as connection:
+        transaction = Transaction(connection)
+        Settings(transaction).put(_SERVES, SERVES_SINCE, SystemClock().now())
+        transaction.commit()
     database.dispose()
 
 
@@ -93,7 +96,7 @@ def state_of(database: Engine) -> SchemaState:
 def _serves_since(database: Engine) -> str | None:
     with database.connect() as connection:
         try:
-            return Settings(connection).get(_SERVES)
+            return Settings(Transaction(connection, reads_only=True)).get(_SERVES)
         except DBAPIError:
             # not a database of ours at all
             return None

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.executions import of_execution
+from mlc_service.store.row_writes import DeleteRows, InsertRows
 from mlc_service.store.rows import SubscriptionRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
 from mlc_service.store.tables import event_subscriptions, process_definitions, process_instances
+from mlc_service.store.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +42,39 @@ class SubscriptionFilter:
 EVERY = SubscriptionFilter()
 
 
+_INSERT = InsertRows(event_subscriptions)
+_DELETE = DeleteRows(event_subscriptions)
+
+
 class Subscriptions:
     """Waiting for events, in instance order: the order in which several instances may be locked."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def insert(self, rows: Sequence[SubscriptionRow]) -> None:
-        if rows:
-            self._connection.execute(insert(event_subscriptions), [row._asdict() for row in rows])
+        self._transaction.later(_INSERT, [row._asdict() for row in rows])
 
     def get(self, id: str) -> SubscriptionRow:
         """Raises NotFound."""
-        row = self._connection.execute(select(event_subscriptions).where(event_subscriptions.c.id == id)).first()
+        row = self._transaction.execute(select(event_subscriptions).where(event_subscriptions.c.id == id)).first()
         if row is None:
             raise NotFound("event subscription", id)
         return SubscriptionRow._make(row)
 
     def rename(self, id: str, event_name: str) -> None:
         """It is an event of that name that is waited for."""
-        self._connection.execute(
+        self._transaction.execute(
             update(event_subscriptions).where(event_subscriptions.c.id == id).values(event_name=event_name)
         )
 
     def delete(self, ids: Sequence[str]) -> None:
-        if ids:
-            self._connection.execute(delete(event_subscriptions).where(event_subscriptions.c.id.in_(ids)))
+        self._transaction.later(_DELETE, [{"id": id} for id in ids])
 
     def delete_starts(self, definition_ids: Sequence[str]) -> None:
         """These definitions are not started by events any more."""
         if definition_ids:
-            self._connection.execute(
+            self._transaction.execute(
                 delete(event_subscriptions).where(
                     event_subscriptions.c.instance_id.is_(None),
                     event_subscriptions.c.definition_id.in_(definition_ids),
@@ -86,11 +90,11 @@ class Subscriptions:
             # waiting instances before definitions to be started, as in Camunda
             (columns.instance_id.is_(None), columns.instance_id, columns.created, columns.id),
         )
-        return [SubscriptionRow._make(row) for row in self._connection.execute(statement)]
+        return [SubscriptionRow._make(row) for row in self._transaction.read(statement)]
 
     def count(self, wanted: SubscriptionFilter = EVERY) -> int:
         statement = select(func.count()).select_from(event_subscriptions).where(*subscription_conditions(wanted))
-        return self._connection.execute(statement).scalar_one()
+        return self._transaction.execute(statement).scalar_one()
 
 
 def subscription_conditions(wanted: SubscriptionFilter) -> list[ColumnElement[bool]]:

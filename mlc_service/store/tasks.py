@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, or_, select, update
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.executions import of_execution
+from mlc_service.store.row_writes import DeleteRows, InsertRows
 from mlc_service.store.rows import CandidateRow, TaskRow
 from mlc_service.store.selecting import ALL, Page, VariableCondition, equals, one_of, paged
 from mlc_service.store.tables import process_instances, task_candidates, tasks
+from mlc_service.store.transaction import Statement, Transaction
 from mlc_service.store.variable_conditions import variable_holds
 
 
@@ -64,44 +66,45 @@ class TaskFilter:
 EVERY = TaskFilter()
 
 # built once: putting a statement together takes longer than running it
-_GET = select(tasks).where(tasks.c.id == bindparam("id"))
-_LOCK = _GET.with_for_update()
+_ONE = select(tasks).where(tasks.c.id == bindparam("id"))
+_GET = Statement(_ONE)
+_LOCK = Statement(_ONE.with_for_update(), holds=True)
+_INSERT = InsertRows(tasks)
+_INSERT_CANDIDATES = InsertRows(task_candidates)
+_DELETE = DeleteRows(tasks)
 
 
 class Tasks:
     """Open user tasks, oldest first. A completed one is in history only."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def insert(self, rows: Sequence[TaskRow], candidates: Sequence[CandidateRow] = ()) -> None:
-        if rows:
-            self._connection.execute(insert(tasks), [row._asdict() for row in rows])
-        if candidates:
-            self._connection.execute(insert(task_candidates), [row._asdict() for row in candidates])
+        self._transaction.later(_INSERT, [row._asdict() for row in rows])
+        self._transaction.later(_INSERT_CANDIDATES, [row._asdict() for row in candidates])
 
     def get(self, id: str, lock: bool = False) -> TaskRow:
         """Raises NotFound. `lock` keeps it from everybody else until the transaction ends."""
-        row = self._connection.execute(_LOCK if lock else _GET, {"id": id}).first()
-        if row is None:
+        found = self._transaction.ask(_LOCK if lock else _GET, id=id)
+        if not found:
             raise NotFound("task", id)
-        return TaskRow._make(row)
+        return TaskRow._make(found[0])
 
     def update(self, id: str, **fields: Any) -> None:
         """The task has these values in these columns."""
-        self._connection.execute(update(tasks).where(tasks.c.id == id).values(**fields))
+        self._transaction.execute(update(tasks).where(tasks.c.id == id).values(**fields))
 
     def delete(self, ids: Sequence[str]) -> None:
-        if ids:
-            self._connection.execute(delete(tasks).where(tasks.c.id.in_(ids)))
+        self._transaction.later(_DELETE, [{"id": id} for id in ids])
 
     def find(self, wanted: TaskFilter = EVERY, page: Page = ALL) -> list[TaskRow]:
         statement = paged(select(tasks).where(*_conditions(wanted)), page, tasks.c, (tasks.c.created, tasks.c.id))
-        return [TaskRow._make(row) for row in self._connection.execute(statement)]
+        return [TaskRow._make(row) for row in self._transaction.execute(statement)]
 
     def count(self, wanted: TaskFilter = EVERY) -> int:
         statement = select(func.count()).select_from(tasks).where(*_conditions(wanted))
-        return self._connection.execute(statement).scalar_one()
+        return self._transaction.execute(statement).scalar_one()
 
     def candidates(self, task_id: str) -> list[CandidateRow]:
         """Who may claim it, users and groups, by name."""
@@ -110,15 +113,15 @@ class Tasks:
             .where(task_candidates.c.task_id == task_id)
             .order_by(task_candidates.c.kind, task_candidates.c.candidate)
         )
-        return [CandidateRow._make(row) for row in self._connection.execute(statement)]
+        return [CandidateRow._make(row) for row in self._transaction.execute(statement)]
 
     def add_candidate(self, candidate: CandidateRow) -> None:
         """The candidate may claim the task; adding one twice changes nothing."""
         if candidate not in self.candidates(candidate.task_id):
-            self._connection.execute(insert(task_candidates), candidate._asdict())
+            self._transaction.execute(insert(task_candidates), candidate._asdict())
 
     def remove_candidate(self, candidate: CandidateRow) -> None:
-        self._connection.execute(
+        self._transaction.execute(
             delete(task_candidates).where(
                 task_candidates.c.task_id == candidate.task_id,
                 task_candidates.c.kind == candidate.kind,

@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
+from functools import cached_property
 from threading import Lock, get_ident
 from typing import NoReturn, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -44,6 +45,7 @@ from mlc_service.store.retention import Retention
 from mlc_service.store.service_processes import Duties, ServiceProcesses
 from mlc_service.store.subscriptions import Subscriptions
 from mlc_service.store.tasks import Tasks
+from mlc_service.store.transaction import Transaction
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -58,41 +60,104 @@ class UnitOfWork:
 
     def __init__(
         self,
-        connection: Connection,
+        transaction: Transaction,
         announce_jobs: Callable[[Sequence[DueJob]], None],
         announce_external_tasks: Callable[[frozenset[str]], None],
     ) -> None:
-        self._connection = connection
+        self._transaction = transaction
         self._after_commit: list[Callable[[], None]] = []
         self._announce_jobs = announce_jobs
         self._announce_external_tasks = announce_external_tasks
         self._topics: set[str] = set()
         self._due_jobs: list[DueJob] | None = None
-        self.deployments = Deployments(connection)
-        self.definitions = Definitions(connection)
-        self.decisions = DecisionDefinitions(connection)
-        self.external_tasks = ExternalTasks(connection, self._new_external_tasks)
-        self.instances = Instances(connection)
-        self.executions = Executions(connection)
-        self.tasks = Tasks(connection)
-        self.jobs = Jobs(connection, self._new_jobs, self.after_commit)
-        self.subscriptions = Subscriptions(connection)
-        self.incidents = Incidents(connection, self.after_commit)
-        self.history = History(connection)
-        self.decision_history = DecisionHistory(connection)
-        self.retention = Retention(connection)
-        self.users = Users(connection)
-        self.settings = Settings(connection)
-        self.blobs = Blobs(connection)
-        self.board_tickets = BoardTickets(connection)
-        self.ticket_openings = TicketOpenings(connection)
-        self.service_processes = ServiceProcesses(connection)
-        self.duties = Duties(connection)
-        self.figures = Figures(connection)
+
+    @cached_property
+    def deployments(self) -> Deployments:
+        return Deployments(self._transaction)
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        return Definitions(self._transaction)
+
+    @cached_property
+    def decisions(self) -> DecisionDefinitions:
+        return DecisionDefinitions(self._transaction)
+
+    @cached_property
+    def external_tasks(self) -> ExternalTasks:
+        return ExternalTasks(self._transaction, self._new_external_tasks)
+
+    @cached_property
+    def instances(self) -> Instances:
+        return Instances(self._transaction)
+
+    @cached_property
+    def executions(self) -> Executions:
+        return Executions(self._transaction)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        return Tasks(self._transaction)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        return Jobs(self._transaction, self._new_jobs, self.after_commit)
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        return Subscriptions(self._transaction)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        return Incidents(self._transaction, self.after_commit)
+
+    @cached_property
+    def history(self) -> History:
+        return History(self._transaction)
+
+    @cached_property
+    def decision_history(self) -> DecisionHistory:
+        return DecisionHistory(self._transaction)
+
+    @cached_property
+    def retention(self) -> Retention:
+        return Retention(self._transaction)
+
+    @cached_property
+    def users(self) -> Users:
+        return Users(self._transaction)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings(self._transaction)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        return Blobs(self._transaction)
+
+    @cached_property
+    def board_tickets(self) -> BoardTickets:
+        return BoardTickets(self._transaction)
+
+    @cached_property
+    def ticket_openings(self) -> TicketOpenings:
+        return TicketOpenings(self._transaction)
+
+    @cached_property
+    def service_processes(self) -> ServiceProcesses:
+        return ServiceProcesses(self._transaction)
+
+    @cached_property
+    def duties(self) -> Duties:
+        return Duties(self._transaction)
+
+    @cached_property
+    def figures(self) -> Figures:
+        return Figures(self._transaction)
 
     def documents(self, kind: str) -> Documents:
         """The life cycle's documents of one kind (any word will do; each has its own)."""
-        return Documents(self._connection, kind)
+        return Documents(self._transaction, kind)
 
     def after_commit(self, hook: Callable[[], None]) -> None:
         """`hook` runs once this transaction is committed, and not at all if it is rolled back."""
@@ -100,9 +165,9 @@ class UnitOfWork:
 
     def lock_deployments(self) -> None:
         """Nobody else deploys until this transaction ends (versions of a key are counted one by one)."""
-        if self._connection.dialect.name == "postgresql":
+        if self._transaction.dialect.name == "postgresql":
             # 7217: any number of our own; SQLite writers queue for the one write lock anyway
-            self._connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7217)")
+            self._transaction.exec_driver_sql("SELECT pg_advisory_xact_lock(7217)")
 
     def _new_jobs(self, due: Iterable[DueJob]) -> None:
         if self._due_jobs is None:
@@ -148,7 +213,7 @@ class Units:
 
     def __init__(self, database_url: str, pool_size: int = POOL_SIZE) -> None:
         self.database_url = database_url
-        self._database = open_database(database_url, pool_size)
+        self._database = open_database(database_url, pool_size, commits_each=True)
         self._reader = self._database.execution_options(mlc_reads_only=True)
         self._writers = _OneAtATime() if self._database.dialect.name == "sqlite" else nullcontext()
         self._job_listeners: list[Callable[[Sequence[DueJob]], None]] = []
@@ -163,9 +228,11 @@ class Units:
         Prefer `run`, which repeats the work when the database says that two transactions stood in each other's way.
         """
         try:
-            with self._writers, self._database.begin() as connection:
-                unit = UnitOfWork(connection, self._announce_jobs, self._announce_external_tasks)
+            # left by an exception, the connection is given back without a commit and rolled back by that
+            with self._writers, self._database.connect() as connection:
+                unit = self._unit(Transaction(connection))
                 yield unit
+                unit._transaction.commit()
         except (StatementError, PoolTimeout) as error:
             _raise_by_our_name(error)
         unit._committed()
@@ -175,7 +242,7 @@ class Units:
         """A transaction that is never committed. On SQLite it waits for nobody and sees one moment in time."""
         try:
             with self._reader.connect() as connection:
-                yield UnitOfWork(connection, self._announce_jobs, self._announce_external_tasks)
+                yield self._unit(Transaction(connection, reads_only=True))
         except (StatementError, PoolTimeout) as error:
             _raise_by_our_name(error)
 
@@ -218,8 +285,11 @@ class Units:
 
     def database_time(self) -> datetime:
         """What the database's clock says; that of a SQLite file is this machine's."""
-        with self.begin_read() as unit:
-            return database_clock(unit._connection)
+        try:
+            with self._reader.connect() as connection:
+                return database_clock(connection)
+        except (StatementError, PoolTimeout) as error:
+            _raise_by_our_name(error)
 
     def instrument(self, instrument: Callable[[Engine], object]) -> None:
         """`instrument` has been given SQLAlchemy's engine, for tools that listen to what it does."""
@@ -228,6 +298,9 @@ class Units:
     def close(self) -> None:
         """All connections are closed."""
         self._database.dispose()
+
+    def _unit(self, transaction: Transaction) -> UnitOfWork:
+        return UnitOfWork(transaction, self._announce_jobs, self._announce_external_tasks)
 
     def _announce_jobs(self, due: Sequence[DueJob]) -> None:
         for listener in self._job_listeners:

@@ -16,7 +16,7 @@ from mlc_service.jobs.one import Workbench
 from mlc_service.jobs.runner import execute_now
 from mlc_service.language.scripts import ScriptRunner
 from mlc_service.process.surroundings import Surroundings
-from mlc_service.process.work import DelegateCall, handlers
+from mlc_service.process.work import DelegateCall, handlers, together
 from mlc_service.rest.application import create_app
 from mlc_service.rest.dependencies import Dependencies
 from mlc_service.store.units import Units
@@ -42,7 +42,7 @@ def client(units: Units, clock: Any) -> Iterator[TestClient]:
     """An application whose delegates all fail, without job threads: jobs run when somebody executes them."""
     delegates = FailingDelegates()
     around = Surroundings(clock, ScriptRunner(), delegates)
-    bench = Workbench(units, clock, handlers(units, around, delegates))
+    bench = Workbench(units, clock, handlers(units, around, delegates), together=together(units, around))
     app = create_app(
         Dependencies(
             units=units,

@@ -15,7 +15,7 @@ from mlc_service.process import Surroundings
 from mlc_service.process.deployments import Deploy, Deployed, deploy
 from mlc_service.process.instances import StartedInstance, StartInstance, start_instance
 from mlc_service.process.tasks import complete_task
-from mlc_service.process.work import DelegateCall, handlers
+from mlc_service.process.work import DelegateCall, handlers, together
 from mlc_service.store.history_filters import ActivityHistoryFilter, InstanceHistoryFilter, VariableHistoryFilter
 from mlc_service.store.rows import HistoricInstanceRow, JobRow, TaskRow
 from mlc_service.store.tasks import TaskFilter
@@ -51,7 +51,13 @@ class Service:
         self.calls: list[DelegateCall] = []
         self.delegates: dict[str, Callable[[DelegateCall], Mapping[str, Any] | None]] = {}
         self.around = Surroundings(clock, SCRIPTS, self, retries=RetryPolicy(3, (5.0, 30.0), 3))
-        self.bench = Workbench(units, clock, handlers(units, self.around, self._call), self.around.retries)
+        self.bench = Workbench(
+            units,
+            clock,
+            handlers(units, self.around, self._call),
+            self.around.retries,
+            together=together(units, self.around),
+        )
 
     def __contains__(self, name: object) -> bool:
         """Every delegate may be named but `unknown`."""
