@@ -14,6 +14,7 @@ from mlc_service.rest.app import board, scoring
 from mlc_service.rest.camunda.mounting import mount
 from mlc_service.rest.camunda.routes import routes
 from mlc_service.rest.camunda.waiting_room import WaitingRoom
+from mlc_service.rest.crew import Crew
 from mlc_service.rest.dependencies import Dependencies, current_user
 from mlc_service.rest.description import describe
 from mlc_service.rest.middleware import CAMUNDA, BodyLimit, OneSpelling
@@ -37,6 +38,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     )
     app.state.deps = deps
     app.state.waiting_room = WaitingRoom()
+    app.state.crew = Crew(deps.threads)
     deps.units.on_new_external_tasks(app.state.waiting_room.call)
     errors.install(app)
     app.include_router(health.router)

@@ -8,27 +8,33 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NoReturn
 
 import anyio
-import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 
 from mlc_service.identity import Authenticated
 from mlc_service.rest.camunda.call import Answer, Call, Route
 from mlc_service.rest.camunda.errors import translate
 from mlc_service.rest.camunda.fields import Schema
+from mlc_service.rest.camunda.lookup import Lookup
+from mlc_service.rest.crew import Crew
 from mlc_service.rest.dependencies import current_user, dependencies_of
 from mlc_service.rest.description import PUBLIC
 from mlc_service.rest.json_body import dump_json
 
 _PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
 _NOBODY = Authenticated("")
+_SMALL = 64 * 1024
 
 
 def mount(app: FastAPI, prefix: str, routes: Iterable[Route]) -> None:
     """Every route is served by `app` and described in its OpenAPI document."""
+    lookup = Lookup()
+    app.router.routes.insert(0, lookup)
     for route in routes:
+        endpoint = _endpoint(route)
+        lookup.add(route.method, prefix + route.path, endpoint)
         app.add_api_route(
             prefix + route.path,
-            _endpoint(route),
+            endpoint,
             methods=[route.method],
             tags=[route.tag],
             summary=route.summary,
@@ -42,16 +48,25 @@ def _endpoint(route: Route) -> Callable[[Request], Awaitable[Response]]:
     waits = inspect.iscoroutinefunction(route.handler)
 
     async def endpoint(request: Request) -> Response:
-        # before the body: a stranger's upload is not worth reading
-        caller = _NOBODY if route.is_public else await anyio.to_thread.run_sync(current_user, request)
+        crew: Crew = request.app.state.crew
+        caller: Authenticated | None = _NOBODY if route.is_public else None
+        if caller is None and (waits or not _is_small(request)):
+            # before the body: a stranger's upload is not worth reading
+            caller = await crew.run(current_user, request)
         # read here, used in a thread, which must not wait for a slow sender
         body = await request.body()
-        call = _call(request, caller, body)
         if waits:
-            return await _answer_in_time(route, request, call)
-        return await anyio.to_thread.run_sync(_answer, route, call)
+            assert caller is not None
+            return await _answer_in_time(route, request, _call(request, caller, body))
+        return await crew.run(_answer, route, request, caller, body)
 
     return endpoint
+
+
+def _is_small(request: Request) -> bool:
+    """Whether the body, if there is any, is said to be one that costs nothing to read."""
+    length = request.headers.get("content-length", "")
+    return "transfer-encoding" not in request.headers and (not length or (length.isdigit() and int(length) <= _SMALL))
 
 
 def _call(request: Request, caller: Authenticated, body: bytes) -> Call:
@@ -68,9 +83,10 @@ def _call(request: Request, caller: Authenticated, body: bytes) -> Call:
     )
 
 
-def _answer(route: Route, call: Call) -> Response:
+def _answer(route: Route, request: Request, caller: Authenticated | None, body: bytes) -> Response:
+    caller = current_user(request) if caller is None else caller
     try:
-        return _response(route.handler(call))
+        return _response(route.handler(_call(request, caller, body)))
     except Exception as error:
         _raise(error)
 
