@@ -108,7 +108,7 @@ class Transaction:
             return [tuple(row) for row in self._connection.execute(statement.statement, parameters)]
         sql, constants = statement.compiled
         found = self._run(sql, {**constants, **parameters}).fetchall()
-        return [_in_utc(row, statement.times) for row in found] if statement.times else found
+        return [_in_utc(row, statement.times) for row in found] if statement.times else list(map(tuple, found))
 
     def exec_driver_sql(
         self, statement: str, parameters: tuple[Any, ...] | None = None
@@ -165,7 +165,7 @@ class Transaction:
         writes = enumerate(pending.items())
         parts = [f"w{number} AS ({write.part(len(rows))})" for number, (write, rows) in writes]
         # alone and outside a transaction it is one by itself
-        self._run(f"WITH {', '.join(parts)} SELECT 1", [write_rows(rows) for rows in pending.values()])
+        self._run(f"WITH {', '.join(parts)} SELECT 1", tuple(write_rows(rows) for rows in pending.values()))
 
     @cached_property
     def _cursor(self) -> psycopg.Cursor[Any]:
@@ -174,10 +174,15 @@ class Transaction:
         cursor: psycopg.Cursor[Any] = driver.cursor()
         return cursor
 
-    def _run(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] | None = None) -> psycopg.Cursor[Any]:
+    def _run(
+        self, sql: str, given: Mapping[str, Any] | tuple[Any, ...] | None = None
+    ) -> psycopg.Cursor[Any] | CursorResult[*tuple[Any, ...]]:
         """By the driver itself: SQLAlchemy would take several times as long. What it raises is SQLAlchemy's."""
+        if self._connection.dispatch.before_cursor_execute:
+            # somebody traces statements: SQLAlchemy tells them
+            return self._connection.exec_driver_sql(sql, given)
         try:
-            return self._cursor.execute(sql, parameters, prepare=parameters is not None)
+            return self._cursor.execute(sql, given, prepare=given is not None)
         except psycopg.Error as error:
             is_lost = self._cursor.connection.broken
             if is_lost:

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, event
 from starlette.testclient import TestClient
 
@@ -203,12 +204,19 @@ def reads_of(service: Filled, ask: Ask) -> list[Read]:
     def explain(
         connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, is_many: bool
     ) -> None:
+        if statement in ("BEGIN", "COMMIT"):
+            return
         with connection.connection.cursor() as cursor:
+            is_alone = connection.connection.driver_connection.info.transaction_status == TransactionStatus.IDLE
+            if is_alone:
+                cursor.execute("BEGIN")
             cursor.execute("SAVEPOINT explained")
             given = parameters[0] if is_many else parameters
             cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", given)
             (plan,) = cursor.fetchone()
             cursor.execute("ROLLBACK TO SAVEPOINT explained")
+            if is_alone:
+                cursor.execute("ROLLBACK")
         found.append(_read(statement, plan[0]["Plan"] if isinstance(plan, list) else json.loads(plan)[0]["Plan"]))
 
     event.listen(Engine, "before_cursor_execute", explain)

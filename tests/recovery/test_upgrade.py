@@ -6,7 +6,7 @@ import io
 import os
 import subprocess
 import sys
-import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,13 +30,24 @@ MLC = "from mlc_service.cli import main; main()"
 @pytest.fixture
 def before(tmp_path: Path) -> Path:
     """The code of the version before."""
-    wanted = ["git", "-C", str(ROOT), "archive", BEFORE, "mlc_service", "delegates", "migrations", "processes"]
+    wanted = [
+        "git",
+        "-C",
+        str(ROOT),
+        "archive",
+        "--format=zip",
+        BEFORE,
+        "mlc_service",
+        "delegates",
+        "migrations",
+        "processes",
+    ]
     packed = subprocess.run(wanted, capture_output=True)
     if packed.returncode:
         pytest.skip(f"this clone does not have the commit {BEFORE}, whose code is tried on the newest schema")
     folder = tmp_path / "before"
-    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+    with zipfile.ZipFile(io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder)
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any
 
 from fastapi import Request, Response
@@ -31,11 +32,14 @@ class Lookup(BaseRoute):
     What it does not find is left to the others: a wrong method, a path that nobody serves, a parameter with slashes.
     """
 
-    # one for all, as others see it in the list of routes
-    path = ""
-
     def __init__(self) -> None:
         self._first = _Place()
+        self._last_path = ContextVar("last_path", default="")
+
+    @property
+    def path(self) -> str:
+        """The template that the request in hand has matched: OpenTelemetry asks each route of the list for its own."""
+        return self._last_path.get()
 
     def add(self, method: str, path: str, endpoint: Endpoint) -> None:
         """The endpoint answers requests of that method whose path fits; a fixed segment goes before a parameter."""
@@ -57,6 +61,7 @@ class Lookup(BaseRoute):
         found = _found(self._first, _segments(scope["path"]), 0, scope["method"], values)
         if found is None:
             return Match.NONE, {}
+        self._last_path.set(found.path)
         parameters = dict(zip(found.names, values, strict=True))
         return Match.FULL, {"endpoint": found.endpoint, "path_params": parameters, "route": found}
 
