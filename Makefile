@@ -41,7 +41,9 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## the engine, expressions, decisions and scripts, each beside a peer where there is one; a full database
+bench: setup ## beside Camunda 7; then the engine, expressions, decisions and scripts; a full database
+	@scripts/ensure_services.sh postgresql wrk
+	-@$(BIN)/python -m benchmarks.side_by_side
 	@$(BIN)/python -m benchmarks.engine
 	@$(BIN)/python -m benchmarks.expressions
 	@$(BIN)/python -m benchmarks.decisions

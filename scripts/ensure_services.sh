@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Server programs the tests can start: ensure_services.sh postgresql|redis ...
+# Programs that tests and measurements can start: ensure_services.sh postgresql|redis|wrk ...
 # Only programs: which one to run, where and with what settings is up to the tests. For each the ladder is
 #   a running one, named in the environment  ->  installed  ->  installed from Debian now, if we are root  ->  fallback.
 # A missing server never fails the set-up: the fallback comes with the locked packages, and without one the tests say so.
@@ -21,9 +21,15 @@ redis() {
   echo "no redis-server here and no root to install Debian's: tests of several processes are skipped"
 }
 
+wrk() {
+  command -v wrk >/dev/null && return
+  debian_install wrk && return
+  echo "no wrk here and no root to install Debian's: nothing is measured beside Camunda"
+}
+
 for service in "$@"; do
   case $service in
-    postgresql | redis) "$service" ;;
+    postgresql | redis | wrk) "$service" ;;
     *) echo "unknown service: $service" >&2 && exit 2 ;;
   esac
 done

@@ -71,10 +71,11 @@ def start_postgres(owner: int) -> str:
 class DebianPostgres:
     """A new server of Debian's PostgreSQL. It ends with the process `owner`, or by `stop`.
 
-    One that `keeps_commits` has all of them after it crashed; the others are quicker.
+    One that `keeps_commits` has all of them after it crashed; the others are quicker. One that `is_stock` waits for the
+    disk as well: it has PostgreSQL's own settings.
     """
 
-    def __init__(self, binaries: Path, owner: int, *, keeps_commits: bool = False) -> None:
+    def __init__(self, binaries: Path, owner: int, *, keeps_commits: bool = False, is_stock: bool = False) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="mlc-postgres-"))
         self._as_postgres: list[str] = []
         if os.geteuid() == 0:
@@ -90,10 +91,12 @@ class DebianPostgres:
         self._control = [*self._as_postgres, f"{binaries}/pg_ctl", "-w", "-D", data, "-l", f"{self._folder}/log"]
         initdb = [*self._as_postgres, f"{binaries}/initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"]
         waits = "on" if keeps_commits else "off"
-        options = f"-p {port} -h 127.0.0.1 -k {self._folder} -c fsync=off -c synchronous_commit={waits}"
+        options = f"-p {port} -h 127.0.0.1 -k {self._folder}"
+        if not is_stock:
+            options += f" -c fsync=off -c synchronous_commit={waits} -c full_page_writes=off -c max_connections=200"
         # in `folder`, since the postgres user may not be allowed where the tests are run
         _run(initdb, self._folder)
-        _run([*self._control, "-o", f"{options} -c full_page_writes=off -c max_connections=200", "start"], self._folder)
+        _run([*self._control, "-o", options, "start"], self._folder)
         _reap_after(owner, self._folder, [*self._control, "-m", "immediate", "stop"])
 
     def restart(self) -> None:
