@@ -84,7 +84,15 @@ class Side:
 
     def wrk(self, script: str, *given: str, connections: int, threads: int = 1, seconds: float) -> str:
         """What wrk says of it. Raises RuntimeError if an answer was no success."""
-        command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds:g}s", "--latency", "-s", str(LUA / script)]
+        command = [
+            "wrk",
+            f"-t{threads}",
+            f"-c{connections}",
+            f"-d{max(1, round(seconds))}s",
+            "--latency",
+            "-s",
+            str(LUA / script),
+        ]
         said = subprocess.run(
             [*command, f"http://127.0.0.1:{self.port}", "--", *given], capture_output=True, text=True, check=True
         ).stdout
@@ -177,13 +185,13 @@ def scenarios(seconds: float, tasks: int) -> list[Scenario]:
         return _per_second(said) / 3
 
     def external_tasks(side: Side) -> float:
-        side.begin("external", max(0, 3000 - side.count("external-task")))
+        side.begin("external", max(0, round(1000 * seconds) - side.count("external-task")))
         before = side.count("external-task")
-        side.wrk("external_task.lua", "/engine-rest", "work", connections=4, threads=4, seconds=min(seconds, 4.0))
+        side.wrk("external_task.lua", "/engine-rest", "work", connections=4, threads=4, seconds=seconds)
         left = side.count("external-task")
         if not left:
             raise RuntimeError(f"{side.name} ran out of external tasks")
-        return (before - left) / min(seconds, 4.0)
+        return (before - left) / seconds
 
     def signalled(side: Side) -> float:
         side.begin("waiting", 5000)

@@ -81,7 +81,7 @@ class Transaction:
         if self._reads_only:
             return self.read(statement, parameters)
         self._begin()
-        self._send()
+        self._flush()
         return self._connection.execute(statement, parameters)
 
     @overload
@@ -94,7 +94,7 @@ class Transaction:
         """What a SELECT that locks nothing answers; no transaction is begun for it."""
         if not statement.is_select:
             raise RuntimeError(f"this only reads, and was told: {statement}")
-        self._send()
+        self._flush()
         return self._connection.execute(statement, parameters)
 
     def ask(self, statement: Statement, **parameters: Any) -> list[tuple[Any, ...]]:
@@ -103,7 +103,7 @@ class Transaction:
             if self._reads_only:
                 raise RuntimeError(f"this only reads, and was told: {statement.statement}")
             self._begin()
-        self._send()
+        self._flush()
         if not self._is_postgresql:
             return [tuple(row) for row in self._connection.execute(statement.statement, parameters)]
         sql, constants = statement.compiled
@@ -116,7 +116,7 @@ class Transaction:
         """`execute` for SQL that is not SQLAlchemy's."""
         if not self._reads_only:
             self._begin()
-            self._send()
+            self._flush()
         return self._connection.exec_driver_sql(statement, parameters)
 
     def later(self, write: RowWrite, rows: Sequence[Row]) -> None:
@@ -134,8 +134,7 @@ class Transaction:
         if not self._rows.isdisjoint(keys) or (
             table == _INSTANCES and isinstance(write, DeleteRows) and any(row["id"] in self._instances for row in rows)
         ):
-            self._begin()
-            self._send()
+            self._flush()
         self._rows |= keys
         if table == _INSTANCES:
             self._instances.update(row["id"] for row in rows)
@@ -155,6 +154,12 @@ class Transaction:
         if not self._has_begun:
             self._run("BEGIN")
             self._has_begun = True
+
+    def _flush(self) -> None:
+        """What waits is sent before the end, and so must not be kept without the rest."""
+        if self._pending:
+            self._begin()
+            self._send()
 
     def _send(self) -> None:
         if not self._pending:

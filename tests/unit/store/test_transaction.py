@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -50,12 +51,25 @@ def test_what_waits_is_there_for_the_next_question(units: Units, definition_id: 
     assert units.read(lambda unit: unit.instances.get(row.id)) == row
 
 
-def test_nothing_is_kept_of_a_unit_that_breaks(units: Units, definition_id: str) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda unit, id: unit.instances.lock(id),
+        lambda unit, id: unit.instances.get(id),
+        lambda unit, id: unit.subscriptions.find(),
+        lambda unit, id: unit.jobs.find(),
+        lambda unit, id: unit.instances.update(id, b"again", None),
+    ],
+)
+def test_nothing_is_kept_of_a_unit_that_breaks(
+    units: Units, definition_id: str, ask: Callable[[UnitOfWork, str], object]
+) -> None:
     row = instance(definition_id)
 
     def breaks(unit: UnitOfWork) -> None:
         unit.instances.insert(row, {})
-        unit.instances.lock(row.id)
+        # it must see what waits, which is then sent before the end
+        ask(unit, row.id)
         unit.jobs.insert([new_job(str(uuid4()), "async", NOW, instance_id=row.id)])
         raise ValueError("no")
 
