@@ -82,7 +82,9 @@ class Side:
             self.process.wait(60)
             self.process = None
 
-    def wrk(self, script: str, *given: str, connections: int, threads: int = 1, seconds: float) -> str:
+    def wrk(
+        self, script: str, *given: str, connections: int, seconds: float, threads: int = 1, all_succeed: bool = True
+    ) -> str:
         """What wrk says of it. Raises RuntimeError if an answer was no success."""
         command = [
             "wrk",
@@ -96,7 +98,7 @@ class Side:
         said = subprocess.run(
             [*command, f"http://127.0.0.1:{self.port}", "--", *given], capture_output=True, text=True, check=True
         ).stdout
-        if "Non-2xx" in said:
+        if all_succeed and "Non-2xx" in said:
             raise RuntimeError(f"{self.name}: {said}")
         return said
 
@@ -187,7 +189,10 @@ def scenarios(seconds: float, tasks: int) -> list[Scenario]:
     def external_tasks(side: Side) -> float:
         side.begin("external", max(0, round(1000 * seconds) - side.count("external-task")))
         before = side.count("external-task")
-        side.wrk("external_task.lua", "/engine-rest", "work", connections=4, threads=4, seconds=seconds)
+        # Camunda answers a worker with 500 now and then whom another was quicker than
+        side.wrk(
+            "external_task.lua", "/engine-rest", "work", connections=4, seconds=seconds, threads=4, all_succeed=False
+        )
         left = side.count("external-task")
         if not left:
             raise RuntimeError(f"{side.name} ran out of external tasks")
