@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 RULES = 50
@@ -47,13 +48,16 @@ def files() -> dict[str, str]:
 def _row(key: str, elements: list[str], beside: str = "") -> str:
     """Start event, the elements one after the other, end event."""
     ids = ["start", *(element.split('id="', 1)[1].split('"', 1)[0] for element in elements), "end"]
-    flows = "".join(
+    return (
+        f'{_HEAD}{beside}<bpmn:process id="{key}" isExecutable="true">{_START}{"".join(elements)}{_END}{_flows(ids)}'
+        "</bpmn:process></bpmn:definitions>"
+    )
+
+
+def _flows(ids: Sequence[str]) -> str:
+    return "".join(
         f'<bpmn:sequenceFlow id="f{number}" sourceRef="{one}" targetRef="{other}"/>'
         for number, (one, other) in enumerate(pairwise(ids))
-    )
-    return (
-        f'{_HEAD}{beside}<bpmn:process id="{key}" isExecutable="true">{_START}{"".join(elements)}{_END}{flows}'
-        "</bpmn:process></bpmn:definitions>"
     )
 
 
@@ -63,12 +67,8 @@ def _expressions() -> str:
         for id, expression, result in (("one", "${a + 1}", "b"), ("two", "${b * 2}", "c"), ("three", "${c + b}", "d"))
     )
     ids = ("start", "one", "two", "three", "gateway")
-    flows = "".join(
-        f'<bpmn:sequenceFlow id="f{number}" sourceRef="{one}" targetRef="{other}"/>'
-        for number, (one, other) in enumerate(pairwise(ids))
-    )
     return (
-        f'{_HEAD}<bpmn:process id="expressions" isExecutable="true">{_START}{tasks}{flows}'
+        f'{_HEAD}<bpmn:process id="expressions" isExecutable="true">{_START}{tasks}{_flows(ids)}'
         '<bpmn:exclusiveGateway id="gateway" default="to_low"/>'
         '<bpmn:sequenceFlow id="to_high" sourceRef="gateway" targetRef="high"><bpmn:conditionExpression'
         ' xsi:type="bpmn:tFormalExpression">${d > 10}</bpmn:conditionExpression></bpmn:sequenceFlow>'

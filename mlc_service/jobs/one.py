@@ -107,8 +107,15 @@ def run_together(
         if together.left:
             bench.units.run(lambda unit, left=together.left: unit.jobs.release([(job.id, job.attempt) for job in left]))  # type: ignore[misc]
         jobs = [outcome.next for outcome in together.done.values() if outcome.next is not None]
-    for job in jobs:
-        run_in_a_row(bench, heartbeat, job, lease, is_stopping)
+    # those that come later are still ours when their turn comes
+    with ExitStack() as held:
+        for job in jobs:
+            held.enter_context(heartbeat.keeping(job))
+        for job in jobs:
+            if is_stopping():
+                bench.units.run(partial(_release, job=job))
+            else:
+                run_in_a_row(bench, heartbeat, job, lease, is_stopping)
 
 
 def _done_together(bench: Workbench, jobs: Sequence[JobRow], lease: Lease) -> DoneTogether | None:

@@ -6,6 +6,7 @@ one round trip, whatever it touches, and its statement's text stays the same, so
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -34,7 +35,7 @@ def write_rows(rows: Sequence[Row]) -> str:
     return text
 
 
-class RowWrite:
+class RowWrite(ABC):
     """One kind of write. Make one for the module, not one for each call: it keeps what it has worked out."""
 
     def __init__(self, table: Table, fields: Iterable[str]) -> None:
@@ -45,13 +46,13 @@ class RowWrite:
         self._documents = tuple(name for name in self.fields if isinstance(table.c[name].type, JSON))
         self._bytes = tuple(name for name in self.fields if isinstance(table.c[name].type, LargeBinary))
 
+    @abstractmethod
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """The rows are written, now, on any database."""
-        raise NotImplementedError
 
+    @abstractmethod
     def part(self, count: int) -> str:
         """The statement for PostgreSQL, whose one parameter is `count` rows as JSON (`write_rows`)."""
-        raise NotImplementedError
 
     def sent(self, row: Row) -> Row:
         """The row as its JSON says it. Raises ValueError for a time without a zone."""
