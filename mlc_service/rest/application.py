@@ -7,17 +7,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import anyio.to_thread
 from fastapi import Depends, FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from mlc_service.rest import errors, health, token, watching
 from mlc_service.rest.app import board, scoring
-from mlc_service.rest.camunda.mounting import mount
+from mlc_service.rest.camunda.answering import Answering
+from mlc_service.rest.camunda.mounting import Front, mount
 from mlc_service.rest.camunda.routes import routes
 from mlc_service.rest.camunda.waiting_room import WaitingRoom
 from mlc_service.rest.crew import Crew
 from mlc_service.rest.dependencies import Dependencies, current_user
 from mlc_service.rest.description import describe
-from mlc_service.rest.middleware import CAMUNDA, BodyLimit, OneSpelling
+from mlc_service.rest.middleware import CAMUNDA, BodyLimit, OneSpelling, SharedWithPages
 
 _DESCRIPTION = """
 Runs the life cycle of machine-learning models as BPMN processes.
@@ -37,15 +37,15 @@ def create_app(deps: Dependencies) -> FastAPI:
         lifespan=_lifespan(deps),
     )
     app.state.deps = deps
-    app.state.waiting_room = WaitingRoom()
-    app.state.crew = Crew(deps.threads)
-    deps.units.on_new_external_tasks(app.state.waiting_room.call)
+    app.state.waiting_room = waiting_room = WaitingRoom()
+    deps.units.on_new_external_tasks(waiting_room.call)
     errors.install(app)
     app.include_router(health.router)
     if deps.metrics is not None:
         app.include_router(watching.router)
     app.include_router(token.router)
-    mount(app, CAMUNDA, routes())
+    answering = Answering(deps, Crew(deps.threads), waiting_room)
+    lookup = mount(app, CAMUNDA, routes(), answering)
     behind_login = [Depends(current_user)]
     for router in deps.routers:
         app.include_router(router, dependencies=behind_login)
@@ -57,10 +57,11 @@ def create_app(deps: Dependencies) -> FastAPI:
     describe(app)
     app.add_middleware(BodyLimit, limit=deps.max_body_bytes)
     app.add_middleware(OneSpelling)
+    app.add_middleware(Front, lookup=lookup, answering=answering)
     # Camunda Modeler sends `Origin: file://`; credentials travel in a header and never in a cookie, so that a
     # page of somebody else's cannot borrow them
     app.add_middleware(
-        CORSMiddleware,
+        SharedWithPages,
         allow_origins=["*"],
         allow_methods=["*"],
         allow_headers=["*"],

@@ -70,16 +70,31 @@ def from_identity(error: NotAuthenticated | TooManyAttempts) -> HttpProblem:
     return HttpProblem(401, "AuthenticationException", str(error), headers=headers)
 
 
+def expected_answer(error: Exception) -> Response | None:
+    """The answer to what is known to go wrong, None for anything else."""
+    if isinstance(error, HttpProblem):
+        return problem_response(error)
+    if isinstance(error, NotAuthenticated | TooManyAttempts):
+        return problem_response(from_identity(error))
+    if isinstance(error, ClientDisconnect):
+        # nobody is there to read it
+        return Response(status_code=400)
+    if isinstance(error, DatabaseUnavailable):
+        log.warning("database_unavailable", error=str(error))
+        message = (
+            "The database does not answer. Whether the request was carried out is not known; look before repeating."
+        )
+        return problem_response(HttpProblem(503, "ProcessEngineException", message, 0, headers={"Retry-After": "5"}))
+    return None
+
+
 def install(app: FastAPI) -> None:
     """Every error of `app` is answered in the one form."""
 
-    def on_problem(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HttpProblem)
-        return problem_response(error)
-
-    def on_identity(_: Request, error: Exception) -> Response:
-        assert isinstance(error, NotAuthenticated | TooManyAttempts)
-        return problem_response(from_identity(error))
+    def on_expected(_: Request, error: Exception) -> Response:
+        answer = expected_answer(error)
+        assert answer is not None, "it is installed for these only"
+        return answer
 
     def on_validation(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -99,17 +114,6 @@ def install(app: FastAPI) -> None:
         kind = "NotFoundException" if error.status_code == 404 else "RestException"
         return problem_response(HttpProblem(error.status_code, kind, message, headers=error.headers))
 
-    def on_disconnect(_: Request, __: Exception) -> Response:
-        # nobody is there to read it
-        return Response(status_code=400)
-
-    def on_database(_: Request, error: Exception) -> Response:
-        log.warning("database_unavailable", error=str(error))
-        message = (
-            "The database does not answer. Whether the request was carried out is not known; look before repeating."
-        )
-        return problem_response(HttpProblem(503, "ProcessEngineException", message, 0, headers={"Retry-After": "5"}))
-
     def on_anything(request: Request, error: Exception) -> Response:
         log.error("request_failed", method=request.method, path=request.url.path, exc_info=error)
         message = "The service could not carry out the request. The log of the service has the details."
@@ -117,11 +121,8 @@ def install(app: FastAPI) -> None:
         headers = {REQUEST_ID: request.scope.get(ABOUT_REQUEST, {}).get("request_id", "")}
         return problem_response(HttpProblem(500, "ProcessEngineException", message, 0, headers=headers))
 
-    app.add_exception_handler(HttpProblem, on_problem)
-    app.add_exception_handler(NotAuthenticated, on_identity)
-    app.add_exception_handler(TooManyAttempts, on_identity)
+    for expected in (HttpProblem, NotAuthenticated, TooManyAttempts, ClientDisconnect, DatabaseUnavailable):
+        app.add_exception_handler(expected, on_expected)
     app.add_exception_handler(RequestValidationError, on_validation)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(ClientDisconnect, on_disconnect)
-    app.add_exception_handler(DatabaseUnavailable, on_database)
     app.add_exception_handler(Exception, on_anything)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlc_service.rest.errors import HttpProblem, bad_request, problem_response
@@ -13,6 +14,8 @@ CAMUNDA = "/mlc-service/rest"
 ENGINE = "default"
 _ALIASES = ("/engine-rest", CAMUNDA)
 _SLASHES = re.compile("//+")
+# half a surrogate pair, or what stands for bytes that are no UTF-8
+_BROKEN = re.compile("[\ud800-\udfff\ufffd]")
 _UNTOUCHED = ("/docs", "/redoc")
 
 
@@ -46,9 +49,20 @@ class OneSpelling:
         await self._app(scope, receive, send)
 
 
+class SharedWithPages(CORSMiddleware):
+    """Lets pages of other servers read answers. A request that names no page has nothing to do with that."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not any(name == b"origin" for name, _ in scope["headers"]):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def canonical_path(path: str) -> str:
     """The one spelling of a path; a trailing slash means nothing."""
-    path = _SLASHES.sub("/", path)
+    if "//" in path:
+        path = _SLASHES.sub("/", path)
     if len(path) > 1 and path.endswith("/") and not path.startswith(_UNTOUCHED):
         path = path[:-1]
     for alias in _ALIASES:
@@ -66,10 +80,15 @@ def _foreign_engine(path: str) -> str | None:
     return path[len(prefix) :].split("/", 1)[0] if path.startswith(prefix) else None
 
 
+def is_readable(path: str, query: bytes) -> bool:
+    """Whether nothing in the address is refused."""
+    return _unreadable(path, query) is None
+
+
 def _unreadable(path: str, query: bytes) -> HttpProblem | None:
     if "\x00" in path or b"%00" in query or b"\x00" in query:
         return bad_request("The NUL character is not allowed in an address")
-    if any("\ud800" <= character <= "\udfff" for character in path) or "\ufffd" in path:
+    if not path.isascii() and _BROKEN.search(path):
         return bad_request("The address is not valid UTF-8")
     return None
 

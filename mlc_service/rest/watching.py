@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import structlog
 from fastapi import APIRouter, Request, Response
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlc_service import logs, metrics
@@ -22,6 +21,7 @@ log = structlog.get_logger(__name__)
 router = APIRouter(tags=["Health"])
 
 REQUEST_ID = "X-Request-ID"
+_REQUEST_ID = REQUEST_ID.lower().encode()
 # nothing that could pass for the end of a line or of a JSON text
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -66,7 +66,7 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID] = id
+                message["headers"] = [*message.get("headers", ()), (_REQUEST_ID, id.encode())]
             await send(message)
 
         try:
@@ -80,8 +80,11 @@ class Watch:
 
 
 def _id_of(scope: Scope) -> str:
-    given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if _WELL_FORMED.fullmatch(given) else uuid4().hex
+    for name, value in scope["headers"]:
+        if name == _REQUEST_ID:
+            given: str = value.decode("latin-1")
+            return given if _WELL_FORMED.fullmatch(given) else uuid4().hex
+    return uuid4().hex
 
 
 def _route(scope: Scope) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import Event
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.types import Scope
 
 from mlc_service.identity import Authenticated
 from mlc_service.rest.camunda.body import Body, as_flag
@@ -23,25 +26,45 @@ class ClientGone(Exception):
     """Nobody is there any more to be told what was done."""
 
 
-@dataclass(frozen=True)
 class Call:
-    """A request whose sender is known.
+    """A request whose sender is known (`caller`), once somebody has asked.
 
-    Handlers are plain functions of it and run in a thread. One that waits is a coroutine function: it must not block,
-    and when the client has gone away `gone` is set and it is cancelled.
+    Handlers are plain functions of it and run in a thread. When the client of one that waits (`Later`) has gone away,
+    it is `gone`.
     """
 
-    deps: Dependencies
     caller: Authenticated
-    method: str
-    path: Mapping[str, str]
-    # the first value of each name, as Camunda reads them
-    query: Mapping[str, str]
-    raw_body: bytes
-    content_type: str
-    base_url: str
-    waiting_room: WaitingRoom
-    gone: Event = field(default_factory=Event)
+
+    def __init__(
+        self, deps: Dependencies, method: str, scope: Scope, raw_body: bytes, waiting_room: WaitingRoom
+    ) -> None:
+        self.deps = deps
+        self.method = method
+        self.scope = scope
+        self.raw_body = raw_body
+        self.waiting_room = waiting_room
+        self.path: Mapping[str, str] = scope["path_params"]
+        self.gone = False
+
+    @cached_property
+    def headers(self) -> Mapping[bytes, bytes]:
+        """By their names in lower case."""
+        return dict(self.scope["headers"])
+
+    @cached_property
+    def query(self) -> Mapping[str, str]:
+        """The first value of each name, as Camunda reads them."""
+        text: bytes = self.scope["query_string"]
+        return dict(reversed(parse_qsl(text.decode("latin-1"), keep_blank_values=True))) if text else {}
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get(b"content-type", b"").decode("latin-1")
+
+    @property
+    def base_url(self) -> str:
+        """Where the client sees this service, without a slash at the end."""
+        return str(Request(self.scope).base_url).rstrip("/")
 
     @cached_property
     def body(self) -> Body:
@@ -62,7 +85,7 @@ class Call:
 
         def for_somebody(unit: UnitOfWork) -> Answered:
             answer = work(unit)
-            if self.gone.is_set():
+            if self.gone:
                 raise ClientGone
             return answer
 
@@ -79,7 +102,14 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-# None is 204, an Answer is itself, everything else is 200 with that JSON; of a coroutine function, when it is done.
+@dataclass(frozen=True, slots=True)
+class Later:
+    """There is nothing to answer yet. `wait` is called in the event loop, must not block, and may be cancelled."""
+
+    wait: Callable[[], Awaitable[Any]]
+
+
+# None is 204, an Answer is itself, a Later is what it waits for, everything else is 200 with that JSON.
 Handler = Callable[[Call], Any]
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import anyio.to_thread
-
 from mlc_service.engine.ids import derived_id, number_of
 from mlc_service.process.external_tasks import (
     Failure,
@@ -26,7 +24,7 @@ from mlc_service.process.external_tasks import (
 )
 from mlc_service.rest.camunda import fields, query
 from mlc_service.rest.camunda.body import Body
-from mlc_service.rest.camunda.call import Answer, Call, Route
+from mlc_service.rest.camunda.call import Answer, Call, Later, Route
 from mlc_service.rest.camunda.history import INSTANCES as HISTORIC_INSTANCES
 from mlc_service.rest.camunda.process_instances import PROCESS_INSTANCES
 from mlc_service.rest.camunda.resource import Resource, Sets
@@ -186,19 +184,18 @@ class _Fetch:
         return [wish.topic for wish in self.wishes]
 
 
-async def fetch(call: Call) -> list[dict[str, Any]]:
+def fetch(call: Call) -> list[dict[str, Any]] | Later:
     """The worker has the tasks; if there are none, they are waited for as long as it wants to."""
     wanted = _fetch_of(call.body)
+    found = _attempt(call, wanted).found
+    if found is not None or not (wanted.wait_seconds > 0 and wanted.wishes and wanted.limit):
+        return found or []
 
-    def attempt() -> Attempt[list[dict[str, Any]]]:
-        return _attempt(call, wanted)
-
-    if wanted.wait_seconds > 0 and wanted.wishes and wanted.limit:
+    async def wait() -> list[dict[str, Any]]:
         topics = [topic.name for topic in wanted.topics]
-        found = await call.waiting_room.wait(topics, wanted.wait_seconds, attempt)
-    else:
-        found = (await anyio.to_thread.run_sync(attempt)).found
-    return found or []
+        return await call.waiting_room.wait(topics, wanted.wait_seconds, lambda: _attempt(call, wanted)) or []
+
+    return Later(wait)
 
 
 def _attempt(call: Call, wanted: _Fetch) -> Attempt[list[dict[str, Any]]]:

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
-from typing import Any
-
-from fastapi import Request, Response
-from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
-
-Endpoint = Callable[[Request], Awaitable[Response]]
+from mlc_service.rest.camunda.call import Route
 
 
-class Found(BaseRoute):
-    """A route that has been found already; `path` is its template."""
+class Found:
+    """A route; `path` is its template with the prefix, as logs and metrics tell it."""
 
-    def __init__(self, path: str, endpoint: Endpoint) -> None:
+    __slots__ = ("names", "path", "route")
+
+    def __init__(self, path: str, route: Route) -> None:
         self.path = path
-        self.endpoint = endpoint
+        self.route = route
         self.names = [part[1:-1] for part in _segments(path) if part.startswith("{")]
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.endpoint(Request(scope, receive, send))
-        await response(scope, receive, send)
 
+class Lookup:
+    """Knows the way to the routes that were added.
 
-class Lookup(BaseRoute):
-    """Stands before all other routes and knows the way to those that were added here.
-
-    What it does not find is left to the others: a wrong method, a path that nobody serves, a parameter with slashes.
+    What it does not find is left to others: a wrong method, a path that nobody serves, a parameter with slashes.
     """
 
     def __init__(self) -> None:
         self._first = _Place()
-        self._last_path = ContextVar("last_path", default="")
 
-    @property
-    def path(self) -> str:
-        """The template that the request in hand has matched: OpenTelemetry asks each route of the list for its own."""
-        return self._last_path.get()
-
-    def add(self, method: str, path: str, endpoint: Endpoint) -> None:
-        """The endpoint answers requests of that method whose path fits; a fixed segment goes before a parameter."""
+    def add(self, path: str, route: Route) -> None:
+        """Requests of the route's method whose path fits are its own; a fixed segment goes before a parameter."""
         if ":path}" in path:
             return
         place = self._first
@@ -52,22 +36,13 @@ class Lookup(BaseRoute):
                 place = place.any
             else:
                 place = place.named.setdefault(part, _Place())
-        place.routes.setdefault(method, Found(path, endpoint))
+        place.routes.setdefault(route.method, Found(path, route))
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] != "http":
-            return Match.NONE, {}
+    def find(self, method: str, path: str) -> tuple[Found, dict[str, str]] | None:
+        """The route and what the path says of its parameters."""
         values: list[str] = []
-        found = _found(self._first, _segments(scope["path"]), 0, scope["method"], values)
-        if found is None:
-            return Match.NONE, {}
-        self._last_path.set(found.path)
-        parameters = dict(zip(found.names, values, strict=True))
-        return Match.FULL, {"endpoint": found.endpoint, "path_params": parameters, "route": found}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route: Any = scope["route"]
-        await route.handle(scope, receive, send)
+        found = _found(self._first, _segments(path), 0, method, values)
+        return None if found is None else (found, dict(zip(found.names, values, strict=True)))
 
 
 class _Place:

@@ -1,40 +1,37 @@
-"""Routes of the Camunda API on FastAPI: one way in and out for all of them."""
+"""Routes of the Camunda API on FastAPI: described there, and found by a quicker way (`Front`) where that will do."""
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any
 
-import anyio
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mlc_service.identity import Authenticated
-from mlc_service.rest.camunda.call import Answer, Call, Route
-from mlc_service.rest.camunda.errors import translate
+from mlc_service.rest.camunda.answering import Answering
+from mlc_service.rest.camunda.call import Route
 from mlc_service.rest.camunda.fields import Schema
 from mlc_service.rest.camunda.lookup import Lookup
-from mlc_service.rest.crew import Crew
-from mlc_service.rest.dependencies import current_user, dependencies_of
 from mlc_service.rest.description import PUBLIC
-from mlc_service.rest.json_body import dump_json
+from mlc_service.rest.errors import expected_answer
+from mlc_service.rest.middleware import canonical_path, is_readable
 
 _PARAMETER = re.compile(r"\{(\w+)(?::path)?\}")
-_NOBODY = Authenticated("")
+# a body that is said to be no larger costs nothing to read, whoever sends it
 _SMALL = 64 * 1024
 
 
-def mount(app: FastAPI, prefix: str, routes: Iterable[Route]) -> None:
-    """Every route is served by `app` and described in its OpenAPI document."""
+def mount(app: FastAPI, prefix: str, routes: Iterable[Route], answering: Answering) -> Lookup:
+    """Every route is served by `app` and described in its OpenAPI document; answers what a `Front` goes by."""
     lookup = Lookup()
-    app.router.routes.insert(0, lookup)
     for route in routes:
-        endpoint = _endpoint(route)
-        lookup.add(route.method, prefix + route.path, endpoint)
+        lookup.add(prefix + route.path, route)
         app.add_api_route(
             prefix + route.path,
-            endpoint,
+            _endpoint(route, answering),
             methods=[route.method],
             tags=[route.tag],
             summary=route.summary,
@@ -42,100 +39,80 @@ def mount(app: FastAPI, prefix: str, routes: Iterable[Route]) -> None:
             response_model=None,
             openapi_extra=_description(route),
         )
+    return lookup
 
 
-def _endpoint(route: Route) -> Callable[[Request], Awaitable[Response]]:
-    waits = inspect.iscoroutinefunction(route.handler)
-
+def _endpoint(route: Route, answering: Answering) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        crew: Crew = request.app.state.crew
-        caller: Authenticated | None = _NOBODY if route.is_public else None
-        if caller is None and (waits or not _is_small(request)):
-            # before the body: a stranger's upload is not worth reading
-            caller = await crew.run(current_user, request)
+        # before the body: a stranger's upload is not worth reading
+        caller = None if route.is_public else await answering.greet(request.scope)
         # read here, used in a thread, which must not wait for a slow sender
         body = await request.body()
-        if waits:
-            assert caller is not None
-            return await _answer_in_time(route, request, _call(request, caller, body))
-        return await crew.run(_answer, route, request, caller, body)
+        return await answering.answer(route, request.scope, request.receive, body, caller)
 
     return endpoint
 
 
-def _is_small(request: Request) -> bool:
-    """Whether the body, if there is any, is said to be one that costs nothing to read."""
-    length = request.headers.get("content-length", "")
-    return "transfer-encoding" not in request.headers and (not length or (length.isdigit() and int(length) <= _SMALL))
+class Front:
+    """Answers requests to known routes itself, if their body is small; all others go on to the application.
 
+    What the layers behind it do one after the other (one spelling of addresses, a limit for bodies, routes, one form of
+    errors) costs as much as the work of many a request.
+    """
 
-def _call(request: Request, caller: Authenticated, body: bytes) -> Call:
-    return Call(
-        deps=dependencies_of(request),
-        caller=caller,
-        method=request.method,
-        path=request.path_params,
-        query=_first_values(request),
-        raw_body=body,
-        content_type=request.headers.get("content-type", ""),
-        base_url=str(request.base_url).rstrip("/"),
-        waiting_room=request.app.state.waiting_room,
-    )
+    def __init__(self, app: ASGIApp, lookup: Lookup, answering: Answering) -> None:
+        self._app = app
+        self._lookup = lookup
+        self._answering = answering
+        self._most_bytes = min(_SMALL, answering.deps.max_body_bytes)
 
-
-def _answer(route: Route, request: Request, caller: Authenticated | None, body: bytes) -> Response:
-    caller = current_user(request) if caller is None else caller
-    try:
-        return _response(route.handler(_call(request, caller, body)))
-    except Exception as error:
-        _raise(error)
-
-
-async def _answer_in_time(route: Route, request: Request, call: Call) -> Response:
-    """The answer of a handler that waits, which ends when the client goes away."""
-    failure: Exception | None = None
-    # read by nobody: it stays only if the client has gone
-    response = Response(status_code=204)
-    async with anyio.create_task_group() as group:
-
-        async def watch_client() -> None:
-            while (await request.receive())["type"] != "http.disconnect":
-                pass
-            call.gone.set()
-            group.cancel_scope.cancel()
-
-        group.start_soon(watch_client)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._route(scope) if scope["type"] == "http" else None
+        if route is None:
+            await self._app(scope, receive, send)
+            return
         try:
-            response = _response(await route.handler(call))
+            body = await _read(receive)
+            response = await self._answering.answer(route, scope, receive, body)
         except Exception as error:
-            failure = error
-        group.cancel_scope.cancel()
-    if failure is not None and not call.gone.is_set():
-        _raise(failure)
-    return response
+            expected = expected_answer(error)
+            if expected is None:
+                raise
+            response = expected
+        await response(scope, receive, send)
+
+    def _route(self, scope: Scope) -> Route | None:
+        """The way of a request that is this one's to answer; the scope knows it then."""
+        if not self._is_small(scope["headers"]) or not is_readable(scope["path"], scope["query_string"]):
+            return None
+        path = canonical_path(scope["path"])
+        found = self._lookup.find(scope["method"], path)
+        if found is None:
+            return None
+        place, parameters = found
+        # in place: whoever watches the request from further out finds its route there
+        scope.update(path=path, route=place, path_params=parameters)
+        return place.route
+
+    def _is_small(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        for name, value in headers:
+            if name == b"transfer-encoding":
+                return False
+            if name == b"content-length":
+                return value.isdigit() and len(value) < 10 and int(value) <= self._most_bytes
+        return True
 
 
-def _raise(error: Exception) -> NoReturn:
-    """Raises Camunda's answer, or the error itself if nobody expected it."""
-    problem = translate(error)
-    if problem is None:
-        raise error
-    raise problem from error
-
-
-def _first_values(request: Request) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        values.setdefault(name, value)
-    return values
-
-
-def _response(result: Any) -> Response:
-    if result is None:
-        return Response(status_code=204)
-    if isinstance(result, Answer):
-        return Response(result.content, result.status, result.headers, media_type=result.media_type)
-    return Response(dump_json(result), media_type="application/json")
+async def _read(receive: Receive) -> bytes:
+    """The whole body. Raises ClientDisconnect."""
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return body
 
 
 def _operation_id(route: Route) -> str:

@@ -7,16 +7,10 @@ import threading
 import time
 
 import pytest
-from fastapi import Request, Response
-from starlette.routing import Match
-from starlette.types import Scope
 
+from mlc_service.rest.camunda.call import Route
 from mlc_service.rest.camunda.lookup import Lookup
 from mlc_service.rest.crew import Crew
-
-
-async def answer(_: Request) -> Response:
-    return Response()
 
 
 @pytest.fixture
@@ -26,13 +20,13 @@ def lookup() -> Lookup:
         ("GET", "/task"), ("GET", "/task/{id}"), ("GET", "/task/count"), ("POST", "/task/{id}/claim"),
         ("GET", "/task/{task}/variables/{name}"), ("GET", "/file/{rest:path}"),
     ):  # fmt: skip
-        lookup.add(method, path, answer)
+        lookup.add(path, Route(method, path, lambda _: None, "Test", "A route"))
     return lookup
 
 
 def asked(lookup: Lookup, method: str, path: str) -> tuple[str, dict[str, str]] | None:
-    match, found = lookup.matches({"type": "http", "method": method, "path": path})
-    return None if match == Match.NONE else (found["route"].path, found["path_params"])
+    found = lookup.find(method, path)
+    return None if found is None else (found[0].path, found[1])
 
 
 @pytest.mark.parametrize(
@@ -57,11 +51,6 @@ def test_the_route_that_fits_is_found(
 )
 def test_what_does_not_fit_is_left_to_others(lookup: Lookup, method: str, path: str) -> None:
     assert asked(lookup, method, path) is None
-
-
-def test_other_things_than_requests_are_left_to_others(lookup: Lookup) -> None:
-    scope: Scope = {"type": "websocket", "path": "/task"}
-    assert lookup.matches(scope) == (Match.NONE, {})
 
 
 def test_a_crew_answers_and_raises_in_the_callers_place() -> None:

@@ -7,11 +7,10 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-import anyio
 import httpx2
 import pytest
 
-from mlc_service.identity import Authenticated, OpenDoor
+from mlc_service.identity import OpenDoor
 from mlc_service.language.scripts import ScriptRunner
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.rest.application import create_app
@@ -148,17 +147,13 @@ def test_nothing_is_locked_for_a_client_that_has_gone(site):
     site.deploy()
     site.start()
     call = Call(
-        deps=site.app.state.deps,
-        caller=Authenticated(""),
-        method="POST",
-        path={},
-        query={},
-        raw_body=json.dumps(WAITING | {"asyncResponseTimeout": None}).encode(),
-        content_type="application/json",
-        base_url="",
-        waiting_room=site.app.state.waiting_room,
+        site.app.state.deps,
+        "POST",
+        {"path_params": {}, "query_string": b"", "headers": []},
+        json.dumps(WAITING | {"asyncResponseTimeout": None}).encode(),
+        site.app.state.waiting_room,
     )
-    call.gone.set()
+    call.gone = True
     with pytest.raises(ClientGone):
-        anyio.run(fetch, call)
+        fetch(call)
     assert [task["workerId"] for task in site.client.get(f"{REST}/external-task").json()] == [None]
