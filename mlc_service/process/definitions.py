@@ -17,6 +17,14 @@ def latest_definition(unit: UnitOfWork, key: str) -> ProcessDefinitionRow:
     return found
 
 
+def presumed_latest_definition(unit: UnitOfWork, key: str) -> ProcessDefinitionRow:
+    """As `latest_definition`, for a command that writes (`Definitions.presumed_latest`)."""
+    found = unit.definitions.presumed_latest(key)
+    if found is None:
+        raise DefinitionNotFound("process definition", key)
+    return found
+
+
 def definition_xml(unit: UnitOfWork, id: str) -> str:
     """The diagram as deployed, as text. Raises NotFound."""
     definition = unit.definitions.get(id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlc_service.engine import Instruction
 from mlc_service.engine.values import from_stored
-from mlc_service.process.definitions import latest_definition
+from mlc_service.process.definitions import presumed_latest_definition
 from mlc_service.process.errors import Suspended
 from mlc_service.process.running import StartedInstance, Step
 from mlc_service.process.surroundings import Surroundings
@@ -50,9 +50,9 @@ def start_instance(unit: UnitOfWork, around: Surroundings, command: StartInstanc
     Raises NotFound, DefinitionNotFound, Suspended, engine.ExecutionFailed, engine.InvalidModification.
     """
     if command.definition_id is not None:
-        definition = unit.definitions.get(command.definition_id)
+        definition = unit.definitions.presumed(command.definition_id)
     else:
-        definition = latest_definition(unit, command.definition_key or "")
+        definition = presumed_latest_definition(unit, command.definition_key or "")
     if definition.suspended:
         raise Suspended("process definition", definition.id)
     step = Step(unit, around, command.user)

@@ -12,7 +12,7 @@ from mlc_service.store.errors import NotFound
 from mlc_service.store.rows import DecisionDefinitionRow, ProcessDefinitionRow
 from mlc_service.store.selecting import ALL, Page, equals, one_of, paged
 from mlc_service.store.tables import decision_definitions, process_definitions
-from mlc_service.store.transaction import Statement, Transaction
+from mlc_service.store.transaction import Presumption, Statement, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +54,48 @@ _LATEST_PROCESS, _LATEST_DECISION = (
     )
     for table in (process_definitions, decision_definitions)
 )
-_TIME_TO_LIVE = Statement(
-    select(process_definitions.c.history_time_to_live).where(process_definitions.c.id == bindparam("id"))
-)
+# whether what a definition does is as it was: which it is, whether it rests, how long its history is kept
+_IS_SAME = """SELECT count(*) FROM process_definitions
+WHERE id = %s AND suspended = %s AND history_time_to_live IS NOT DISTINCT FROM %s::integer"""
+_IS_SAME_AND_LATEST = """SELECT count(*) FROM (
+    SELECT id, suspended, history_time_to_live FROM process_definitions WHERE key = %s ORDER BY version DESC LIMIT 1
+) AS latest WHERE id = %s AND suspended = %s AND history_time_to_live IS NOT DISTINCT FROM %s::integer"""
+_MOST_KNOWN = 1000
+
+
+class KnownDefinitions:
+    """Definitions as transactions of this process have read them. They may have changed meanwhile."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, ProcessDefinitionRow] = {}
+        self.latest: dict[str, ProcessDefinitionRow] = {}
+
+    def note(self, definition: ProcessDefinitionRow, *, is_latest: bool) -> None:
+        """It was read just now. One that rests is not kept: nobody must be turned away by what may have changed."""
+        if definition.suspended:
+            self.forget(definition)
+            return
+        if len(self.by_id) + len(self.latest) > _MOST_KNOWN:
+            self.by_id.clear()
+            self.latest.clear()
+        self.by_id[definition.id] = definition
+        if is_latest:
+            self.latest[definition.key] = definition
+
+    def forget(self, definition: ProcessDefinitionRow) -> None:
+        """It is not so any more."""
+        self.by_id.pop(definition.id, None)
+        self.latest.pop(definition.key, None)
 
 
 class Definitions:
     """Process definitions, by key and then version."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, known: KnownDefinitions) -> None:
         self._transaction = transaction
-        # as this transaction has read them
-        self._times_to_live: dict[str, int | None] = {}
+        self._known = known
+        # as this transaction has read them, or presumes them to be
+        self._read: dict[str, ProcessDefinitionRow] = {}
 
     def insert(self, definition: ProcessDefinitionRow) -> None:
         self._transaction.execute(insert(process_definitions), definition._asdict())
@@ -75,17 +105,38 @@ class Definitions:
         found = self._transaction.ask(_PROCESS, id=id)
         if not found:
             raise NotFound("process definition", id)
-        return self._read(found[0])
+        return self._noted(found[0])
 
     def latest(self, key: str) -> ProcessDefinitionRow | None:
         """The highest version of a key."""
         found = self._transaction.ask(_LATEST_PROCESS, key=key)
-        return self._read(found[0]) if found else None
+        return self._noted(found[0], is_latest=True) if found else None
 
-    def _read(self, row: tuple[Any, ...]) -> ProcessDefinitionRow:
+    def presumed(self, id: str) -> ProcessDefinitionRow:
+        """As `get`, for a command that writes: if it was read before and has changed, the command runs again."""
+        known = self._read.get(id)
+        if known is not None:
+            return known
+        known = self._known.by_id.get(id) if self._transaction.may_presume else None
+        return self.get(id) if known is None else self._presume(known, _IS_SAME)
+
+    def presumed_latest(self, key: str) -> ProcessDefinitionRow | None:
+        """As `latest`, for a command that writes: if it was read before and has changed, the command runs again."""
+        known = self._known.latest.get(key) if self._transaction.may_presume else None
+        return self.latest(key) if known is None else self._presume(known, _IS_SAME_AND_LATEST, key)
+
+    def _noted(self, row: tuple[Any, ...], *, is_latest: bool = False) -> ProcessDefinitionRow:
         definition = ProcessDefinitionRow._make(row)
-        self._times_to_live[definition.id] = definition.history_time_to_live
+        self._read[definition.id] = definition
+        if self._transaction.may_presume:
+            self._known.note(definition, is_latest=is_latest)
         return definition
+
+    def _presume(self, known: ProcessDefinitionRow, count: str, *key: str) -> ProcessDefinitionRow:
+        given = (*key, known.id, known.suspended, known.history_time_to_live)
+        self._transaction.presume(Presumption(count, given, lambda: self._known.forget(known)))
+        self._read[known.id] = known
+        return known
 
     def find(self, wanted: DefinitionFilter = EVERY, page: Page = ALL) -> list[ProcessDefinitionRow]:
         rows = _find(self._transaction, process_definitions, wanted, page)
@@ -100,14 +151,15 @@ class Definitions:
         return list(self._transaction.execute(statement).scalars())
 
     def time_to_live(self, id: str) -> int | None:
-        """For how many days the history of its instances is kept; None is for ever."""
-        if id not in self._times_to_live:
-            self._times_to_live[id] = next((days for (days,) in self._transaction.ask(_TIME_TO_LIVE, id=id)), None)
-        return self._times_to_live[id]
+        """For how many days the history of its instances is kept; None is for ever, also of one that is gone."""
+        try:
+            return self.presumed(id).history_time_to_live
+        except NotFound:
+            return None
 
     def set_time_to_live(self, id: str, days: int | None) -> None:
         """Raises NotFound."""
-        self._times_to_live[id] = days
+        self._read.pop(id, None)
         _set_time_to_live(self._transaction, process_definitions, "process definition", id, days)
 
     def set_suspended(self, id: str, suspended: bool) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, TypeVarTuple, overload
+from typing import Any, NamedTuple, TypeVarTuple, overload
 
 import psycopg
 from sqlalchemy import Connection, CursorResult, Dialect, Executable
@@ -46,6 +46,21 @@ class Statement:
         return tuple(place for place, column in enumerate(columns) if isinstance(column.type, UtcDateTime))
 
 
+class Presumption(NamedTuple):
+    """What was read by an earlier transaction and is taken to be so still, which is checked with what is written by it.
+
+    `check` is a SELECT of a number that is 0 if it is not so, of these parameters; `forget` is called then.
+    """
+
+    check: str
+    given: tuple[Any, ...]
+    forget: Callable[[], None]
+
+
+class Outdated(Exception):
+    """What was presumed is not so any more: nothing was written, and the work has to be done again."""
+
+
 class Transaction:
     """What the repositories of a unit of work talk to.
 
@@ -54,10 +69,13 @@ class Transaction:
     next statement, or with the commit. On SQLite, where a statement costs no round trip, all happens at once.
     """
 
-    def __init__(self, connection: Connection, *, reads_only: bool = False) -> None:
+    def __init__(self, connection: Connection, *, reads_only: bool = False, is_repeatable: bool = False) -> None:
         self._connection = connection
         self._reads_only = reads_only
         self._is_postgresql = connection.dialect.name == "postgresql"
+        # whether it spares a round trip to presume, and somebody is there to do the work again
+        self.may_presume = is_repeatable and self._is_postgresql and not reads_only
+        self._presumptions: list[Presumption] = []
         self._has_begun = not self._is_postgresql
         self._pending: dict[RowWrite, list[Row]] = {}
         # of what is pending: the rows by table and key, and the instances they belong to
@@ -142,8 +160,12 @@ class Transaction:
             self._instances.update(row["instance_id"] for row in rows)
         self._pending.setdefault(write, []).extend(map(write.sent, rows))
 
+    def presume(self, presumption: Presumption) -> None:
+        """Nothing is written, or kept, unless it is so. Only where `may_presume`."""
+        self._presumptions.append(presumption)
+
     def commit(self) -> None:
-        """All of it is in the database for good."""
+        """All of it is in the database for good. Raises Outdated."""
         self._send()
         if not self._is_postgresql:
             self._connection.commit()
@@ -162,15 +184,28 @@ class Transaction:
             self._send()
 
     def _send(self) -> None:
-        if not self._pending:
+        if not (self._pending or self._presumptions):
             return
         pending, self._pending = self._pending, {}
+        presumptions, self._presumptions = self._presumptions, []
         self._rows.clear()
         self._instances.clear()
         writes = enumerate(pending.items())
-        parts = [f"w{number} AS ({write.part(len(rows))})" for number, (write, rows) in writes]
-        # alone and outside a transaction it is one by itself
-        self._run(f"WITH {', '.join(parts)} SELECT 1", tuple(write_rows(rows) for rows in pending.values()))
+        parts = ", ".join([f"w{number} AS ({write.part(len(rows))})" for number, (write, rows) in writes])
+        # a division by zero undoes all of the statement
+        checks = ", ".join([f"1 / ({presumption.check})" for presumption in presumptions]) or "1"
+        given = [write_rows(rows) for rows in pending.values()]
+        for presumption in presumptions:
+            given += presumption.given
+        try:
+            # alone and outside a transaction it is one by itself
+            self._run(f"{'WITH ' if parts else ''}{parts} SELECT {checks}", tuple(given))
+        except DBAPIError as error:
+            if not (presumptions and isinstance(error.orig, psycopg.errors.DivisionByZero)):
+                raise
+            for presumption in presumptions:
+                presumption.forget()
+            raise Outdated from error
 
     @cached_property
     def _cursor(self) -> psycopg.Cursor[Any]:

@@ -12,7 +12,7 @@ Use cases are given a unit and never commit. Reads go to the repositories direct
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from functools import cached_property
 from threading import Lock, get_ident
@@ -28,7 +28,7 @@ from mlc_service.store import schema
 from mlc_service.store.board import BoardTickets
 from mlc_service.store.database import database_clock, error_code, is_away, is_race, open_database
 from mlc_service.store.decision_history import DecisionHistory
-from mlc_service.store.definitions import DecisionDefinitions, Definitions
+from mlc_service.store.definitions import DecisionDefinitions, Definitions, KnownDefinitions
 from mlc_service.store.deployments import Deployments
 from mlc_service.store.documents import Blobs, Documents
 from mlc_service.store.errors import DatabaseUnavailable, UnstorableText
@@ -45,7 +45,7 @@ from mlc_service.store.retention import Retention
 from mlc_service.store.service_processes import Duties, ServiceProcesses
 from mlc_service.store.subscriptions import Subscriptions
 from mlc_service.store.tasks import Tasks
-from mlc_service.store.transaction import Transaction
+from mlc_service.store.transaction import Outdated, Transaction
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -61,10 +61,12 @@ class UnitOfWork:
     def __init__(
         self,
         transaction: Transaction,
+        known_definitions: KnownDefinitions,
         announce_jobs: Callable[[Sequence[DueJob]], None],
         announce_external_tasks: Callable[[frozenset[str]], None],
     ) -> None:
         self._transaction = transaction
+        self._known_definitions = known_definitions
         self._after_commit: list[Callable[[], None]] = []
         self._announce_jobs = announce_jobs
         self._announce_external_tasks = announce_external_tasks
@@ -77,7 +79,7 @@ class UnitOfWork:
 
     @cached_property
     def definitions(self) -> Definitions:
-        return Definitions(self._transaction)
+        return Definitions(self._transaction, self._known_definitions)
 
     @cached_property
     def decisions(self) -> DecisionDefinitions:
@@ -216,21 +218,25 @@ class Units:
         self._database = open_database(database_url, pool_size, commits_each=True)
         self._reader = self._database.execution_options(mlc_reads_only=True)
         self._writers = _OneAtATime() if self._database.dialect.name == "sqlite" else nullcontext()
+        self._known_definitions = KnownDefinitions()
         self._job_listeners: list[Callable[[Sequence[DueJob]], None]] = []
         self._external_task_listeners: list[Callable[[frozenset[str]], None]] = []
 
-    @contextmanager
-    def begin(self) -> Iterator[UnitOfWork]:
+    def begin(self) -> AbstractContextManager[UnitOfWork]:
         """One transaction: committed at the end of the block, rolled back if it is left by an exception.
 
         Raises DatabaseUnavailable.
 
         Prefer `run`, which repeats the work when the database says that two transactions stood in each other's way.
         """
+        return self._begin(is_repeatable=False)
+
+    @contextmanager
+    def _begin(self, *, is_repeatable: bool) -> Iterator[UnitOfWork]:
         try:
             # left by an exception, the connection is given back without a commit and rolled back by that
             with self._writers, self._database.connect() as connection:
-                unit = self._unit(Transaction(connection))
+                unit = self._unit(Transaction(connection, is_repeatable=is_repeatable))
                 yield unit
                 unit._transaction.commit()
         except (StatementError, PoolTimeout) as error:
@@ -252,8 +258,11 @@ class Units:
         while True:
             tries += 1
             try:
-                with self.begin() as unit:
+                # the last try takes nothing for granted
+                with self._begin(is_repeatable=tries < _MOST_TRIES) as unit:
                     return work(unit)
+            except Outdated:
+                metrics.TRANSACTIONS_REPEATED.labels("outdated").inc()
             except DBAPIError as error:
                 if tries == _MOST_TRIES or not is_race(error):
                     raise
@@ -300,7 +309,7 @@ class Units:
         self._database.dispose()
 
     def _unit(self, transaction: Transaction) -> UnitOfWork:
-        return UnitOfWork(transaction, self._announce_jobs, self._announce_external_tasks)
+        return UnitOfWork(transaction, self._known_definitions, self._announce_jobs, self._announce_external_tasks)
 
     def _announce_jobs(self, due: Sequence[DueJob]) -> None:
         for listener in self._job_listeners:
