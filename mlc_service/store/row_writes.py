@@ -93,6 +93,8 @@ class InsertRows(RowWrite):
     def __init__(self, table: Table, newer: Sequence[str] = ()) -> None:
         super().__init__(table, (column.name for column in table.c))
         self._newer = newer
+        # by other things than its key
+        self.is_one_of_a_kind = any(index.unique for index in table.indexes)
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         connection.execute(self._statement[connection.dialect.name], list(rows))

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from mlc_service.store.columns import UtcDateTime
-from mlc_service.store.row_writes import DeleteRows, Row, RowWrite, write_rows
+from mlc_service.store.row_writes import DeleteRows, InsertRows, Row, RowWrite, write_rows
 
 Columns = TypeVarTuple("Columns")
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -190,22 +190,29 @@ class Transaction:
         presumptions, self._presumptions = self._presumptions, []
         self._rows.clear()
         self._instances.clear()
-        writes = enumerate(pending.items())
-        parts = ", ".join([f"w{number} AS ({write.part(len(rows))})" for number, (write, rows) in writes])
-        # a division by zero undoes all of the statement
-        checks = ", ".join([f"1 / ({presumption.check})" for presumption in presumptions]) or "1"
-        given = [write_rows(rows) for rows in pending.values()]
-        for presumption in presumptions:
-            given += presumption.given
+        freed = _freed_first(pending)
+        if freed:
+            self._begin()
+            self._send_rows(freed, ())
         try:
             # alone and outside a transaction it is one by itself
-            self._run(f"{'WITH ' if parts else ''}{parts} SELECT {checks}", tuple(given))
+            self._send_rows(pending, presumptions)
         except DBAPIError as error:
             if not (presumptions and isinstance(error.orig, psycopg.errors.DivisionByZero)):
                 raise
             for presumption in presumptions:
                 presumption.forget()
             raise Outdated from error
+
+    def _send_rows(self, pending: Mapping[RowWrite, list[Row]], presumptions: Sequence[Presumption]) -> None:
+        writes = enumerate(pending.items())
+        parts = ", ".join([f"w{number} AS ({write.part(len(rows))})" for number, (write, rows) in writes])
+        # a division by zero undoes all of the statement
+        checks = ", ".join([f"1 / ({presumption.check})" for presumption in presumptions]) or "1"
+        given: list[Any] = [write_rows(rows) for rows in pending.values()]
+        for presumption in presumptions:
+            given += presumption.given
+        self._run(f"{'WITH ' if parts else ''}{parts} SELECT {checks}", tuple(given))
 
     @cached_property
     def _cursor(self) -> psycopg.Cursor[Any]:
@@ -228,6 +235,19 @@ class Transaction:
             if is_lost:
                 self._connection.invalidate(error)
             raise DBAPIError.instance(sql, None, error, psycopg.Error, connection_invalidated=is_lost) from error
+
+
+def _freed_first(pending: dict[RowWrite, list[Row]]) -> dict[RowWrite, list[Row]]:
+    """Takes out of `pending` deletions from tables that get new rows, too, of which some must be one of a kind.
+
+    The parts of a statement run in no order, and a new row may be so only when an old one is gone.
+    """
+    if len(pending) == 1:
+        return {}
+    filled = {write.table for write in pending if isinstance(write, InsertRows) and write.is_one_of_a_kind}
+    return {
+        write: pending.pop(write) for write in list(pending) if isinstance(write, DeleteRows) and write.table in filled
+    }
 
 
 def _in_utc(row: tuple[Any, ...], times: tuple[int, ...]) -> tuple[Any, ...]:

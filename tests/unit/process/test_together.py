@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mlc_service.jobs.heartbeat import Heartbeat
@@ -41,6 +43,17 @@ def test_all_go_on_to_their_end_with_what_they_made_due(service: Service) -> Non
     for id in ids:
         assert service.trail(id) == ["s", "a", "b", "t*"]
     assert len(service.tasks()) == 3
+
+
+def test_they_are_never_done_one_by_one_if_nothing_is_wrong(service: Service) -> None:
+    process = path(START, later("a", "${1}"), later("b", "${2}"), later("c", "${3}"), END)
+    service.begin(process)
+    service.start()
+    # there is nobody who could do one by itself
+    bench = replace(service.bench, handlers={})
+    run_together(bench, Heartbeat(service.units, service.clock, LEASE), claim(service), LEASE, lambda: False)
+    assert service.jobs() == []
+    assert service.units.read(lambda unit: unit.instances.count()) == 0
 
 
 def test_one_that_fails_fails_alone(service: Service) -> None:
