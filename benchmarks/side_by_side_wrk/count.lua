@@ -9,6 +9,6 @@ end
 response = function()
   left = left - 1
   if left <= 0 then
-    wrk.thread:stop()
+    os.exit(0)
   end
 end

@@ -81,7 +81,10 @@ def fetch_and_lock(
     by_topic = {wish.topic.name: wish for wish in wishes}
     wanted = [(wish.topic, _after(now, wish.lock_milliseconds)) for wish in wishes]
     ids = [row.id for row in unit.external_tasks.lock_next(worker, now, wanted, limit, order)]
-    infos = {one.task.id: one for one in unit.external_tasks.find(ExternalTaskFilter(ids=ids))} if ids else {}
+    if len(ids) > 1:
+        infos = {one.task.id: one for one in unit.external_tasks.find(ExternalTaskFilter(ids=ids))}
+    else:
+        infos = {id: unit.external_tasks.info(id) for id in ids}
     executions: dict[str, Execution] = {}
     fetched = []
     for info in (infos[id] for id in ids):
@@ -237,20 +240,15 @@ def _report(
 ) -> tuple[ExternalTaskRow, T]:
     """The task's instance has taken in what its worker reports; answers the task as it was before, and `what` did."""
     unit = step.unit
-    reported: list[tuple[ExternalTaskRow, T]] = []
-
-    def report(execution: Execution) -> None:
-        # only now: the instance is locked first, then its tasks, whoever wants both
-        task = unit.external_tasks.get(id, lock=True)
-        _must_hold(task, worker, deed)
-        reported.append((task, what(execution, task)))
-
-    task = unit.external_tasks.get(id)
-    # who does not have it is told so before anything is loaded
-    _must_hold(task, worker, deed)
+    outcome: list[T] = []
     with _as_gone(id):
-        step.feed(task.instance_id, report)
-    return reported[0]
+        # the instance is locked first, then its tasks, whoever wants both
+        row = unit.instances.lock_of_external_task(id)
+        task = unit.external_tasks.get(id, lock=True)
+        # who does not have it is told so before anything is loaded
+        _must_hold(task, worker, deed)
+        step.feed_locked(row, lambda execution: outcome.append(what(execution, task)))
+    return task, outcome[0]
 
 
 def _must_hold(task: ExternalTaskRow, worker: str, deed: str) -> None:

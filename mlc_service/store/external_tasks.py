@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -24,11 +25,14 @@ from sqlalchemy import (
     exists,
     false,
     func,
-    literal,
+    literal_column,
     or_,
     select,
+    union_all,
     update,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from mlc_service.store.errors import NotFound
 from mlc_service.store.row_writes import DeleteRows, InsertRows
@@ -122,6 +126,7 @@ _INFO = (
     .join(process_instances, process_instances.c.id == _COLUMNS.instance_id)
     .join(process_definitions, process_definitions.c.id == _COLUMNS.definition_id)
 )
+_INFO_OF_ONE = Statement(_INFO.where(_COLUMNS.id == bindparam("id")))
 
 
 class ExternalTasks:
@@ -165,10 +170,10 @@ class ExternalTasks:
 
     def info(self, id: str) -> ExternalTaskInfo:
         """What lists show, of one task. Raises NotFound."""
-        row = self._transaction.execute(_INFO.where(_COLUMNS.id == id)).first()
-        if row is None:
+        found = self._transaction.ask(_INFO_OF_ONE, id=id)
+        if not found:
             raise NotFound("external task", id)
-        return _info(row)
+        return _info(found[0])
 
     def instances_with_prefix(self, prefix: str) -> list[str]:
         """Ids of instances that have external tasks and whose id begins so."""
@@ -202,27 +207,15 @@ class ExternalTasks:
         """
         if not wanted or limit == 0:
             return []
-        is_free = or_(_COLUMNS.lock_until.is_(None), _COLUMNS.lock_until <= now)
-        candidates = (
-            select(_COLUMNS.id)
-            .where(_is_fetchable([topic for topic, _ in wanted]), is_free)
-            .order_by(*_sort_keys(order))
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-            # a CTE, because PostgreSQL may run a subquery with LIMIT more than once and so lock more than that
-            .cte("candidates")
-        )
-        until = case(
-            {topic.name: literal(until, _COLUMNS.lock_until.type) for topic, until in wanted}, value=_COLUMNS.topic
-        )
-        statement = (
-            update(external_tasks)
-            .where(_COLUMNS.id.in_(select(candidates.c.id)))
-            .values(worker=worker, lock_until=until)
-            .returning(*_COLUMNS)
-        )
-        locked = [ExternalTaskRow._make(row) for row in self._transaction.execute(statement)]
-        return _sorted(locked, order)
+        given: dict[str, Any] = {"new_worker": worker, "now": now}
+        for number, (topic, until) in enumerate(wanted):
+            given |= {f"wanted_topic_{number}": topic.name, f"wanted_until_{number}": until}
+        if all(topic == Topic(topic.name) for topic, _ in wanted):
+            found = self._transaction.ask(_lock_next_of_names(len(wanted), limit, order), **given)
+        else:
+            conditions = [_of_topic(topic) for topic, _ in wanted]
+            found = list(map(tuple, self._transaction.execute(_lock_next(conditions, limit, order), given)))
+        return _sorted([ExternalTaskRow._make(row) for row in found], order)
 
     def lock(self, id: str, worker: str, now: datetime, until: datetime) -> bool:
         """The task is the worker's until then; False if somebody else has it, or if it is gone."""
@@ -278,14 +271,58 @@ def _info(row: Any) -> ExternalTaskInfo:
     return ExternalTaskInfo(ExternalTaskRow._make(task), business_key, version_tag)
 
 
-def _sort_keys(order: FetchOrder) -> list[ColumnElement[Any]]:
-    age: list[ColumnElement[Any]] = [column.desc() if order.newest_first else column.asc() for column in _AGE]
-    return [_COLUMNS.priority.desc(), *age] if order.by_priority else age
+def _sort_keys(order: FetchOrder, columns: ReadOnlyColumnCollection[str, Any]) -> list[ColumnElement[Any]]:
+    age = [column.desc() if order.newest_first else column.asc() for column in (columns.created, columns.id)]
+    return [columns.priority.desc(), *age] if order.by_priority else age
 
 
 def _sorted(rows: list[ExternalTaskRow], order: FetchOrder) -> list[ExternalTaskRow]:
     by_age = sorted(rows, key=lambda row: (row.created, row.id), reverse=order.newest_first)
     return sorted(by_age, key=lambda row: -row.priority) if order.by_priority else by_age
+
+
+def _lock_next(conditions: Sequence[ColumnElement[bool]], limit: int, order: FetchOrder) -> ReturningUpdate[Any]:
+    """The worker `:new_worker` has up to `limit` tasks that are free `:now`, of topic n until `:wanted_until_n`.
+
+    Each topic has a condition. Its first tasks are found by themselves: the index has them in order, for one topic.
+    """
+    until_type = _COLUMNS.lock_until.type
+    is_free = or_(_COLUMNS.lock_until.is_(None), _COLUMNS.lock_until <= bindparam("now", type_=until_type))
+    of_topics = [
+        select(_COLUMNS.id, _COLUMNS.priority, _COLUMNS.created)
+        .where(_COLUMNS.suspended.is_(False), _HAS_RETRIES, is_free, condition)
+        .order_by(*_sort_keys(order, _COLUMNS))
+        # not a parameter: PostgreSQL must see that they are few
+        .limit(literal_column(str(limit)))
+        .with_for_update(skip_locked=True)
+        # a CTE, because PostgreSQL may run a subquery with LIMIT more than once and so lock more than that
+        .cte(f"of_topic_{number}")
+        for number, condition in enumerate(conditions)
+    ]
+    candidates = union_all(*(select(*one.c) for one in of_topics)).subquery()
+    first = select(candidates.c.id).order_by(*_sort_keys(order, candidates.c)).limit(literal_column(str(limit)))
+    until = case(
+        {
+            bindparam(f"wanted_topic_{number}", type_=_COLUMNS.topic.type): bindparam(
+                f"wanted_until_{number}", type_=until_type
+            )
+            for number in range(len(conditions))
+        },
+        value=_COLUMNS.topic,
+    )
+    return (
+        update(external_tasks)
+        .where(_COLUMNS.id.in_(first))
+        .values(worker=bindparam("new_worker"), lock_until=until)
+        .returning(*_COLUMNS)
+    )
+
+
+@lru_cache(maxsize=100)
+def _lock_next_of_names(topics: int, limit: int, order: FetchOrder) -> Statement:
+    """`_lock_next` for so many topics of which nothing but the name is asked, which is what most workers do."""
+    conditions = [_COLUMNS.topic == bindparam(f"wanted_topic_{number}") for number in range(topics)]
+    return Statement(_lock_next(conditions, limit, order), holds=True)
 
 
 def _is_fetchable(topics: Sequence[Topic]) -> ColumnElement[bool]:

@@ -75,6 +75,16 @@ _GET = Statement(select(process_instances).where(process_instances.c.id == bindp
 # the row of the root is the lock of the whole hierarchy; its id never changes, so looking it up needs no lock
 _ROOT_OF = select(process_instances.c.root_id).where(process_instances.c.id == bindparam("id")).scalar_subquery()
 _LOCK = Statement(select(process_instances).where(process_instances.c.id == _ROOT_OF).with_for_update(), holds=True)
+_OF_EXTERNAL_TASK = select(external_tasks.c.instance_id).where(external_tasks.c.id == bindparam("id")).scalar_subquery()
+_ROOT_OF_EXTERNAL_TASK = (
+    select(process_instances.c.root_id).where(process_instances.c.id == _OF_EXTERNAL_TASK).scalar_subquery()
+)
+_LOCK_OF_EXTERNAL_TASK = Statement(
+    select(process_instances, _OF_EXTERNAL_TASK.label("wanted"))
+    .where(process_instances.c.id == _ROOT_OF_EXTERNAL_TASK)
+    .with_for_update(),
+    holds=True,
+)
 _SCOPES = Statement(
     select(variable_scopes.c.number, variable_scopes.c.variables).where(
         variable_scopes.c.instance_id == bindparam("id")
@@ -109,6 +119,15 @@ class Instances:
             raise NotFound("process instance", id)
         root = InstanceRow._make(found[0])
         return root if root.id == id else self.get(id)
+
+    def lock_of_external_task(self, id: str) -> InstanceRow:
+        """As `lock`, of the instance to which the task belongs, whose id the caller need not know. Raises NotFound."""
+        found = self._transaction.ask(_LOCK_OF_EXTERNAL_TASK, id=id)
+        if not found:
+            raise NotFound("external task", id)
+        *row, wanted = found[0]
+        root = InstanceRow._make(row)
+        return root if root.id == wanted else self.get(wanted)
 
     def lock_all(self, ids: Sequence[str]) -> dict[str, InstanceRow]:
         """Those of these instances that live, by id, locked like `lock` does it."""

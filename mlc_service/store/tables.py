@@ -300,6 +300,7 @@ external_tasks = Table(
     Column("suspended", Boolean, nullable=False),
     Column("created", UtcDateTime, nullable=False),
     Index("external_tasks_topic_priority_idx", "topic", text("priority DESC"), "created"),
+    Index("external_tasks_topic_created_idx", "topic", "created", "id"),
 )
 
 incidents = Table(

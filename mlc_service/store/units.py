@@ -222,6 +222,11 @@ class Units:
         self._job_listeners: list[Callable[[Sequence[DueJob]], None]] = []
         self._external_task_listeners: list[Callable[[frozenset[str]], None]] = []
 
+    @property
+    def writers_queue(self) -> bool:
+        """Whether there is one lock for all who write, as on SQLite: who only looks had better not write."""
+        return isinstance(self._writers, _OneAtATime)
+
     def begin(self) -> AbstractContextManager[UnitOfWork]:
         """One transaction: committed at the end of the block, rolled back if it is left by an exception.
 

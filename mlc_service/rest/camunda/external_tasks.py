@@ -199,19 +199,23 @@ def fetch(call: Call) -> list[dict[str, Any]] | Later:
 
 
 def _attempt(call: Call, wanted: _Fetch) -> Attempt[list[dict[str, Any]]]:
-    # looked at first: on SQLite, workers that find nothing must not stand in line with those who write
-    free = call.read(lambda unit: unit.external_tasks.next_free(wanted.topics))
-    now = call.deps.clock.now()
-    if free is None:
-        return Attempt()
-    if free > now:
-        return Attempt(None, (free - now).total_seconds())
-
+    if call.deps.units.writers_queue:
+        # looked at first: workers that find nothing must not stand in line with those who write
+        attempt = _when_free(call, wanted)
+        if attempt.again_in_seconds is None or attempt.again_in_seconds > 0:
+            return attempt
     around = call.deps.process
     fetched = call.run(
         lambda unit: fetch_and_lock(unit, around, wanted.worker, wanted.wishes, wanted.limit, wanted.order)
     )
-    return Attempt([_locked(one, wanted) for one in fetched]) if fetched else Attempt(None, 0)
+    if fetched:
+        return Attempt([_locked(one, wanted) for one in fetched])
+    return _when_free(call, wanted) if wanted.wait_seconds > 0 else Attempt()
+
+
+def _when_free(call: Call, wanted: _Fetch) -> Attempt[Any]:
+    free = call.read(lambda unit: unit.external_tasks.next_free(wanted.topics))
+    return Attempt() if free is None else Attempt(None, max(0.0, (free - call.deps.clock.now()).total_seconds()))
 
 
 def _locked(one: Fetched, wanted: _Fetch) -> dict[str, Any]:
