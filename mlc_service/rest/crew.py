@@ -14,15 +14,26 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# of threads that compute only one runs at a time: more of them get in each other's way
+_AT_FIRST = 4
+# after that, those at work seem to wait for something, and there may be another one
+_PATIENCE_SECONDS = 0.05
+
 
 class Crew:
-    """Up to `threads` threads, made when they are needed. They end with the process."""
+    """Up to `threads` threads, made when they are needed: a few at once, more when work waits for long.
+
+    They end with the process.
+    """
 
     def __init__(self, threads: int) -> None:
         self._most = threads
         self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._lock = Lock()
         self._made = 0
+        self._looks = False
+        # how many pieces of work were begun
+        self._taken = 0
         # threads that wait for work, less the pieces of work that wait for a thread
         self._free = 0
 
@@ -56,20 +67,36 @@ class Crew:
                 # the loop was closed meanwhile: nobody is there to be told
                 return
 
-        self._put(work)
-        return await answer
-
-    def _put(self, work: Callable[[], None]) -> None:
+        self._work.put(work)
         with self._lock:
             self._free -= 1
-            if self._free < 0 and self._made < self._most:
-                self._made += 1
-                self._free += 1
-                Thread(target=self._run, name=f"request-{self._made}", daemon=True).start()
-        self._work.put(work)
+            if self._free < 0:
+                self._help(loop, at_once=self._made < _AT_FIRST)
+        return await answer
+
+    def _help(self, loop: asyncio.AbstractEventLoop, *, at_once: bool) -> None:
+        """There is one thread more, now or later, if there may be; work waits. Holds the lock."""
+        if self._made == self._most:
+            return
+        if at_once:
+            self._made += 1
+            self._free += 1
+            Thread(target=self._run, name=f"request-{self._made}", daemon=True).start()
+        elif not self._looks:
+            self._looks = True
+            loop.call_later(_PATIENCE_SECONDS, self._look, loop, self._taken)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, taken: int) -> None:
+        with self._lock:
+            self._looks = False
+            if self._free < 0:
+                # nothing was begun since: all threads wait for something
+                self._help(loop, at_once=self._taken == taken)
 
     def _run(self) -> None:
         while True:
-            self._work.get()()
+            work = self._work.get()
+            self._taken += 1
+            work()
             with self._lock:
                 self._free += 1

@@ -84,6 +84,20 @@ def test_a_crew_has_so_many_threads_and_no_more() -> None:
     assert most == len(set(names)) == 3
 
 
+def test_while_all_threads_wait_for_something_others_come() -> None:
+    goes_on = threading.Event()
+
+    async def ask() -> None:
+        crew = Crew(9)
+        waiting = [asyncio.create_task(crew.run(goes_on.wait, 10)) for _ in range(8)]
+        assert await asyncio.wait_for(crew.run(divmod, 7, 2), 5) == (3, 1)
+        assert not any(one.done() for one in waiting)
+        goes_on.set()
+        assert await asyncio.gather(*waiting) == [True] * 8
+
+    asyncio.run(ask())
+
+
 def test_who_is_cancelled_leaves_the_thread_to_the_next() -> None:
     began, goes_on = threading.Event(), threading.Event()
 
