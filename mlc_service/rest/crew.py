@@ -70,28 +70,28 @@ class Crew:
         self._work.put(work)
         with self._lock:
             self._free -= 1
-            if self._free < 0:
-                self._help(loop, at_once=self._made < _AT_FIRST)
+            if self._free < 0 and self._made < min(_AT_FIRST, self._most):
+                self._add_thread()
+            self._look_later(loop)
         return await answer
 
-    def _help(self, loop: asyncio.AbstractEventLoop, *, at_once: bool) -> None:
-        """There is one thread more, now or later, if there may be; work waits. Holds the lock."""
-        if self._made == self._most:
-            return
-        if at_once:
-            self._made += 1
-            self._free += 1
-            Thread(target=self._run, name=f"request-{self._made}", daemon=True).start()
-        elif not self._looks:
+    def _add_thread(self) -> None:
+        self._made += 1
+        self._free += 1
+        Thread(target=self._run, name=f"request-{self._made}", daemon=True).start()
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._free < 0 and self._made < self._most and not self._looks:
             self._looks = True
             loop.call_later(_PATIENCE_SECONDS, self._look, loop, self._taken)
 
     def _look(self, loop: asyncio.AbstractEventLoop, taken: int) -> None:
         with self._lock:
             self._looks = False
-            if self._free < 0:
+            if self._free < 0 and self._taken == taken:
                 # nothing was begun since: all threads wait for something
-                self._help(loop, at_once=self._taken == taken)
+                self._add_thread()
+            self._look_later(loop)
 
     def _run(self) -> None:
         while True:
