@@ -9,12 +9,17 @@ from __future__ import annotations
 from uuid import UUID
 
 _LOW_48_BITS = (1 << 48) - 1
+_LAST_GROUP = len("01234567-89ab-cdef-0123-")
 
 
 def derived_id(instance_id: UUID | str, number: int) -> str:
-    """The UUID of thing `number` of an instance, as text; equal input gives equal output."""
-    owner = instance_id if isinstance(instance_id, UUID) else UUID(instance_id)
-    return str(UUID(int=owner.int ^ (number & _LOW_48_BITS)))
+    """The UUID of thing `number` of an instance, as text; equal input gives equal output.
+
+    A text must be as `str(UUID)` writes it.
+    """
+    owner = instance_id if isinstance(instance_id, str) else str(instance_id)
+    # the last group of a UUID's text is its low 48 bits
+    return f"{owner[:_LAST_GROUP]}{int(owner[_LAST_GROUP:], 16) ^ (number & _LOW_48_BITS):012x}"
 
 
 def number_of(instance_id: UUID | str, derived: UUID | str) -> int | None:

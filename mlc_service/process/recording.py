@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from mlc_service import metrics
 from mlc_service.engine import Caller, Execution
@@ -116,7 +115,6 @@ class _Changes:
 
     def __init__(self, subject: Subject, now: datetime, retries: RetryPolicy) -> None:
         self._subject = subject
-        self._owner = UUID(subject.id)
         self._now = now
         self._retries = retries
         self.activities: dict[int, HistoricActivityRow] = {}
@@ -220,7 +218,7 @@ class _Changes:
         return None
 
     def _id(self, number: int) -> str:
-        return derived_id(self._owner, number)
+        return derived_id(self._subject.id, number)
 
     def _activity_started(self, effect: fx.ActivityStarted) -> None:
         definition = self._subject.definition
