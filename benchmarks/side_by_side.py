@@ -208,12 +208,12 @@ def scenarios(seconds: float, tasks: int) -> list[Scenario]:
         return count / (time.perf_counter() - began)
 
     def fired(side: Side) -> float:
-        due = datetime.now(UTC) + timedelta(seconds=50)
+        due = datetime.now(UTC) + timedelta(seconds=75)
         text = due.strftime("%Y-%m-%dT%H:%M:%S")
         count = side.begin("timers", 5000, json.dumps({"variables": {"due": {"value": text, "type": "String"}}}))
         left = (due.replace(microsecond=0) - datetime.now(UTC)).total_seconds()
         if left < 0:
-            raise RuntimeError(f"{side.name} did not start 5,000 instances in 50 s")
+            raise RuntimeError(f"{side.name} did not start 5,000 instances in 75 s")
         time.sleep(left)
         began = time.perf_counter()
         side.until_none("timers")
