@@ -41,6 +41,8 @@ RESULTS = Path(__file__).parent / "results"
 FEW_RUNNING = 100
 PAGE = 50
 BAR = 1.5
+# of what a command costs, which must grow with its own work only
+COMMAND_BAR = 1.2
 # jobs that a claim takes, and those that are due for it in both databases
 CLAIMED, DUE = 4, 50
 
@@ -64,9 +66,24 @@ class Side:
     def get(self, path: str) -> None:
         self.http.get(path).raise_for_status()
 
-    def start(self, key: str) -> None:
+    def start(self, key: str) -> str:
+        """The id of the instance."""
         body = {"variables": {"amount": {"value": 20, "type": "Integer"}}}
-        self.http.post(f"/process-definition/key/{key}/start", json=body).raise_for_status()
+        started = self.http.post(f"/process-definition/key/{key}/start", json=body).raise_for_status().json()
+        return str(started["id"])
+
+    def work(self) -> None:
+        """An order was started, its task found and completed."""
+        [task] = self.http.get("/task", params={"processInstanceId": self.start("order")}).raise_for_status().json()
+        self.http.post(f"/task/{task['id']}/complete", json={}).raise_for_status()
+
+    def history_rows(self) -> int:
+        """How many there are, nearly."""
+        counted = "SELECT sum(reltuples)::bigint FROM pg_class WHERE relname LIKE 'historic%' AND relkind = 'r'"
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute("ANALYZE")
+            [rows] = connection.execute(counted).fetchone() or [0]
+        return int(rows)
 
     def claim(self, now: datetime, wanted: int) -> None:
         """As many jobs were claimed, and given back as if nothing had been."""
@@ -118,7 +135,7 @@ class Line:
 def lines(empty: Side, filled: Side, calls: int) -> Iterator[Line]:
     """What is asked, one after the other."""
 
-    def line(name: str, ask: Callable[[Side], None], bar: float | None = BAR) -> Line:
+    def line(name: str, ask: Callable[[Side], object], bar: float | None = BAR) -> Line:
         return Line(name, *_medians(lambda: ask(empty), lambda: ask(filled), calls), bar)
 
     yield line("task list", lambda side: side.list("/task"))
@@ -145,11 +162,12 @@ def lines(empty: Side, filled: Side, calls: int) -> Iterator[Line]:
     for side in (empty, filled):
         side.make_due("NULL")
     # last: these leave something behind
-    yield line("start, ends at once", lambda side: side.start("quote"))
-    yield line("start, stops at a user task", lambda side: side.start("order"))
+    yield line("start, ends at once", lambda side: side.start("quote"), COMMAND_BAR)
+    yield line("start, stops at a user task", lambda side: side.start("order"), COMMAND_BAR)
+    yield line("start, find and complete a task", lambda side: side.work(), COMMAND_BAR)
 
 
-def _medians(one: Callable[[], None], other: Callable[[], None], calls: int) -> tuple[float, float]:
+def _medians(one: Callable[[], object], other: Callable[[], object], calls: int) -> tuple[float, float]:
     """Milliseconds of both; they take turns, so that a machine that becomes slower meets both alike."""
     for _ in range(calls // 10 + 1):
         one()
@@ -158,7 +176,7 @@ def _medians(one: Callable[[], None], other: Callable[[], None], calls: int) -> 
     return statistics.median(first for first, _ in pairs), statistics.median(second for _, second in pairs)
 
 
-def _milliseconds(call: Callable[[], None]) -> float:
+def _milliseconds(call: Callable[[], object]) -> float:
     began = perf_counter()
     call()
     return (perf_counter() - began) * 1000
@@ -192,6 +210,7 @@ def main() -> int:
     server = given.server or start_postgres(os.getpid())
     found: list[Line] = []
     with _side(server, 0, FEW_RUNNING) as empty, _side(server, given.ended, given.running) as filled:
+        print(f"history rows: {empty.history_rows():,} and {filled.history_rows():,}")
         print(f"{'median of ' + str(given.calls):34} {'empty':>10} {'filled':>10} {'ratio':>7}")
         for line in lines(empty, filled, given.calls):
             found.append(line)
