@@ -75,12 +75,18 @@ def fetch_and_lock(
     wishes: Sequence[Wish],
     limit: int,
     order: FetchOrder = OLDEST_FIRST,
+    *,
+    for_good: bool = False,
 ) -> list[Fetched]:
-    """Up to `limit` free tasks of these topics (no name twice) are the worker's."""
+    """Up to `limit` free tasks of these topics (no name twice) are the worker's.
+
+    `for_good`: also if the transaction is rolled back afterwards, which saves its beginning and end. They are free
+    again when their time is over.
+    """
     now = around.clock.now()
     by_topic = {wish.topic.name: wish for wish in wishes}
     wanted = [(wish.topic, _after(now, wish.lock_milliseconds)) for wish in wishes]
-    ids = [row.id for row in unit.external_tasks.lock_next(worker, now, wanted, limit, order)]
+    ids = [row.id for row in unit.external_tasks.lock_next(worker, now, wanted, limit, order, by_itself=for_good)]
     if len(ids) > 1:
         infos = {one.task.id: one for one in unit.external_tasks.find(ExternalTaskFilter(ids=ids))}
     else:

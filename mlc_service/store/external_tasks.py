@@ -200,10 +200,13 @@ class ExternalTasks:
         wanted: Sequence[tuple[Topic, datetime]],
         limit: int,
         order: FetchOrder = OLDEST_FIRST,
+        *,
+        by_itself: bool = False,
     ) -> list[ExternalTaskRow]:
         """Up to `limit` free tasks of these topics (no name twice) are the worker's, each until the time beside it.
 
-        Rows that somebody else is just taking are passed over, not waited for.
+        Rows that somebody else is just taking are passed over, not waited for. `by_itself`: the worker may have them
+        at once and for good, whatever becomes of the transaction.
         """
         if not wanted or limit == 0:
             return []
@@ -211,7 +214,7 @@ class ExternalTasks:
         for number, (topic, until) in enumerate(wanted):
             given |= {f"wanted_topic_{number}": topic.name, f"wanted_until_{number}": until}
         if all(topic == Topic(topic.name) for topic, _ in wanted):
-            found = self._transaction.ask(_lock_next_of_names(len(wanted), limit, order), **given)
+            found = self._transaction.ask(_lock_next_of_names(len(wanted), limit, order), by_itself=by_itself, **given)
         else:
             conditions = [_of_topic(topic) for topic, _ in wanted]
             found = list(map(tuple, self._transaction.execute(_lock_next(conditions, limit, order), given)))

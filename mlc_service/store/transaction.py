@@ -115,12 +115,13 @@ class Transaction:
         self._flush()
         return self._connection.execute(statement, parameters)
 
-    def ask(self, statement: Statement, **parameters: Any) -> list[tuple[Any, ...]]:
-        """The rows that the statement answers."""
+    def ask(self, statement: Statement, *, by_itself: bool = False, **parameters: Any) -> list[tuple[Any, ...]]:
+        """The rows that the statement answers. What it does is not undone with the rest if it may be `by_itself`."""
         if statement.holds:
             if self._reads_only:
                 raise RuntimeError(f"this only reads, and was told: {statement.statement}")
-            self._begin()
+            if not by_itself:
+                self._begin()
         self._flush()
         if not self._is_postgresql:
             return [tuple(row) for row in self._connection.execute(statement.statement, parameters)]

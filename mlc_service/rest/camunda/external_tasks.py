@@ -187,7 +187,8 @@ class _Fetch:
 def fetch(call: Call) -> list[dict[str, Any]] | Later:
     """The worker has the tasks; if there are none, they are waited for as long as it wants to."""
     wanted = _fetch_of(call.body)
-    found = _attempt(call, wanted).found
+    # nobody has had time to go away
+    found = _attempt(call, wanted, for_good=True).found
     if found is not None or not (wanted.wait_seconds > 0 and wanted.wishes and wanted.limit):
         return found or []
 
@@ -198,16 +199,18 @@ def fetch(call: Call) -> list[dict[str, Any]] | Later:
     return Later(wait)
 
 
-def _attempt(call: Call, wanted: _Fetch) -> Attempt[list[dict[str, Any]]]:
+def _attempt(call: Call, wanted: _Fetch, *, for_good: bool = False) -> Attempt[list[dict[str, Any]]]:
     if call.deps.units.writers_queue:
         # looked at first: workers that find nothing must not stand in line with those who write
         attempt = _when_free(call, wanted)
         if attempt.again_in_seconds is None or attempt.again_in_seconds > 0:
             return attempt
     around = call.deps.process
-    fetched = call.run(
-        lambda unit: fetch_and_lock(unit, around, wanted.worker, wanted.wishes, wanted.limit, wanted.order)
-    )
+
+    def take(unit: UnitOfWork) -> list[Fetched]:
+        return fetch_and_lock(unit, around, wanted.worker, wanted.wishes, wanted.limit, wanted.order, for_good=for_good)
+
+    fetched = call.run(take)
     if fetched:
         return Attempt([_locked(one, wanted) for one in fetched])
     return _when_free(call, wanted) if wanted.wait_seconds > 0 else Attempt()

@@ -7,6 +7,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
+import anyio
 import httpx2
 import pytest
 
@@ -14,7 +15,7 @@ from mlc_service.identity import OpenDoor
 from mlc_service.language.scripts import ScriptRunner
 from mlc_service.process.surroundings import Surroundings
 from mlc_service.rest.application import create_app
-from mlc_service.rest.camunda.call import Call, ClientGone
+from mlc_service.rest.camunda.call import Call, ClientGone, Later
 from mlc_service.rest.camunda.external_tasks import fetch
 from mlc_service.rest.dependencies import Dependencies
 from mlc_service.server import Background, listen, port_of
@@ -143,17 +144,19 @@ def test_a_task_that_is_given_back_goes_to_who_waits(site):
 
 
 def test_nothing_is_locked_for_a_client_that_has_gone(site):
-    """It goes away while its request looks: what was found is not kept."""
+    """It goes away while its request looks again: what was found is not kept."""
     site.deploy()
-    site.start()
     call = Call(
         site.app.state.deps,
         "POST",
         {"path_params": {}, "query_string": b"", "headers": []},
-        json.dumps(WAITING | {"asyncResponseTimeout": None}).encode(),
+        json.dumps(WAITING).encode(),
         site.app.state.waiting_room,
     )
+    later = fetch(call)
+    assert isinstance(later, Later)
+    site.start()
     call.gone = True
     with pytest.raises(ClientGone):
-        fetch(call)
+        anyio.run(later.wait)
     assert [task["workerId"] for task in site.client.get(f"{REST}/external-task").json()] == [None]
