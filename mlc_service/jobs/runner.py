@@ -22,7 +22,7 @@ from mlc_service.store.units import UnitOfWork
 log = structlog.get_logger(__name__)
 
 # jobs that a worker does together at most: beyond that a transaction only grows longer
-_SHARE = 20
+_SHARE = 50
 
 
 def release_all_leases(bench: Workbench) -> None:
