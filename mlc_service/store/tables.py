@@ -152,7 +152,7 @@ tasks = Table(
     Column("activity", Number, nullable=False),
     Column("name", Text),
     Column("description", Text),
-    Column("assignee", Text, index=True),
+    Column("assignee", Text),
     Column("owner", Text),
     # PENDING or RESOLVED while somebody works on it for its owner
     Column("delegation_state", Text),
@@ -167,6 +167,7 @@ tasks = Table(
     Column("form_ref", Json),
     # lists begin with the oldest, or with the newest
     Index("tasks_created_idx", "created"),
+    Index("tasks_assignee_created_idx", "assignee", "created", "id"),
 )
 
 task_candidates = Table(
