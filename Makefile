@@ -41,9 +41,10 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## beside Camunda 7; then the engine, expressions, decisions and scripts; a full database
+bench: setup ## beside Camunda 7; what a start costs; then the engine, expressions, decisions and scripts; a full database
 	@scripts/ensure_services.sh postgresql wrk
 	-@$(BIN)/python -m benchmarks.side_by_side
+	@$(BIN)/python -m benchmarks.start_floor
 	@$(BIN)/python -m benchmarks.engine
 	@$(BIN)/python -m benchmarks.expressions
 	@$(BIN)/python -m benchmarks.decisions
