@@ -26,7 +26,7 @@ _PSYCOPG = psycopg_dialect()  # type: ignore[no-untyped-call]
 class Statement:
     """A statement that is run all the time. Make one for the module: it is put together once.
 
-    Its parameters are texts, numbers or lists of them, given by name. It `holds` if it locks or writes.
+    Its parameters are texts, numbers, times or lists of them, given by name. It `holds` if it locks or writes.
     """
 
     def __init__(self, statement: TypedReturnsRows[*tuple[Any, ...]], *, holds: bool = False) -> None:

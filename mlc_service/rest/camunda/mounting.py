@@ -95,12 +95,14 @@ class Front:
         return place.route
 
     def _is_small(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        is_small = True
         for name, value in headers:
             if name == b"transfer-encoding":
+                # it says nothing of its length
                 return False
             if name == b"content-length":
-                return value.isdigit() and len(value) < 10 and int(value) <= self._most_bytes
-        return True
+                is_small = value.isdigit() and len(value) < 10 and int(value) <= self._most_bytes
+        return is_small
 
 
 async def _read(receive: Receive) -> bytes:
