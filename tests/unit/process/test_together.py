@@ -8,7 +8,7 @@ import pytest
 
 from mlc_service.jobs.heartbeat import Heartbeat
 from mlc_service.jobs.one import run_together
-from mlc_service.jobs.work import Lease
+from mlc_service.jobs.work import Done, DoneTogether, Lease
 from mlc_service.process import work
 from mlc_service.process.instances import delete_instance
 from mlc_service.store.incidents import IncidentFilter
@@ -65,6 +65,29 @@ def test_one_that_fails_fails_alone(service: Service) -> None:
     (job,) = service.jobs()
     assert (job.instance_id, job.retries, job.state) == (ids[0], 2, "ready")
     assert job.exception_message
+
+
+def test_those_that_wait_for_their_turn_keep_their_leases(service: Service) -> None:
+    process = path(START, later("a", "${1}"), TASK, END)
+    service.begin(process)
+    for _ in range(2):
+        service.start()
+    heartbeat = Heartbeat(service.units, service.clock, LEASE)
+    left: list[list[float]] = []
+
+    def not_together(jobs: object, lease: Lease) -> DoneTogether:
+        raise RuntimeError("something is wrong with one of them")
+
+    def slow(job: JobRow, lease: Lease) -> Done:
+        now = service.clock.forward(seconds=25)
+        heartbeat.beat()
+        left.append([(one.lease_until - now).total_seconds() for one in service.jobs() if one.lease_until is not None])
+        return Done()
+
+    bench = replace(service.bench, handlers={"async": slow}, together={"async": not_together})
+    run_together(bench, heartbeat, claim(service), LEASE, lambda: False)
+    # nobody ends them here, so that all three are there to the end; who is through does not keep his
+    assert left == [[30.0] * 3, [5.0, 30.0, 30.0], [-20.0, 5.0, 30.0]]
 
 
 def test_one_whose_lease_another_has_taken_is_left_to_it(service: Service) -> None:
