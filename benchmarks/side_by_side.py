@@ -146,7 +146,8 @@ def _proportional_kib(pid: int) -> int:
     return int(found[1]) if found else 0
 
 
-def _per_second(said: str) -> float:
+def per_second(said: str) -> float:
+    """Requests a second, as wrk says."""
     found = re.search(r"Requests/sec:\s+([\d.]+)", said)
     assert found, said
     return float(found[1])
@@ -172,7 +173,7 @@ def scenarios(seconds: float, tasks: int) -> list[Scenario]:
     start = "/engine-rest/process-definition/key/{}/start"
 
     def starts(connections: int) -> Callable[[Side], float]:
-        return lambda side: _per_second(
+        return lambda side: per_second(
             side.wrk("post.lua", "POST", start.format("expressions"), START, connections=connections, seconds=seconds)
         )
 
@@ -184,7 +185,7 @@ def scenarios(seconds: float, tasks: int) -> list[Scenario]:
 
     def user_tasks(side: Side) -> float:
         said = side.wrk("user_task.lua", "/engine-rest", "user", connections=4, threads=4, seconds=seconds)
-        return _per_second(said) / 3
+        return per_second(said) / 3
 
     def external_tasks(side: Side) -> float:
         side.begin("external", round(1000 * seconds) - side.count("external-task"))
@@ -221,7 +222,7 @@ def scenarios(seconds: float, tasks: int) -> list[Scenario]:
 
     def decided(side: Side) -> float:
         path = "/engine-rest/decision-definition/key/rules/evaluate"
-        return _per_second(side.wrk("post.lua", "POST", path, ASKED, connections=4, seconds=seconds))
+        return per_second(side.wrk("post.lua", "POST", path, ASKED, connections=4, seconds=seconds))
 
     def listed(side: Side) -> float:
         side.begin("user", tasks - side.count("task"))
@@ -271,6 +272,19 @@ def build_peer() -> str | None:
     return f"Maven could not build it: {built.stdout[-400:]}" if built.returncode else None
 
 
+def our_side(folder: Path, database_url: str) -> Side:
+    """This service, to be started on that database."""
+    port = free_port()
+    mlc = [str(Path(sys.executable).with_name("mlc")), "up", "--no-auth"]
+    return Side(
+        "ours",
+        [*mlc, "--port", str(port), "--data", str(folder / "data")],
+        {"MLC_DATABASE_URL": database_url, "MLC_LOG_LEVEL": "warning"},
+        port,
+        folder / "ours.log",
+    )
+
+
 @contextmanager
 def sides(folder: Path, with_peer: bool) -> Iterator[list[Side]]:
     """Both, running, each on a database of its own in one PostgreSQL server with its own settings."""
@@ -281,17 +295,7 @@ def sides(folder: Path, with_peer: bool) -> Iterator[list[Side]]:
         stack.callback(server.stop)
         ours, theirs = (stack.enter_context(fresh_database(server.url)) for _ in range(2))
         schema.upgrade(ours)
-        port = free_port()
-        mlc = [str(Path(sys.executable).with_name("mlc")), "up", "--no-auth"]
-        found = [
-            Side(
-                "ours",
-                [*mlc, "--port", str(port), "--data", str(folder / "data")],
-                {"MLC_DATABASE_URL": ours, "MLC_LOG_LEVEL": "warning"},
-                port,
-                folder / "ours.log",
-            )
-        ]
+        found = [our_side(folder, ours)]
         if with_peer:
             port = free_port()
             given = {

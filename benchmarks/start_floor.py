@@ -20,12 +20,11 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ import psycopg
 import uvicorn
 
 from benchmarks import side_by_side_diagrams
-from benchmarks.side_by_side import LUA, RESULTS, START
+from benchmarks.side_by_side import RESULTS, START, Side, our_side, per_second
 from mlc_service.clock import SystemClock
 from mlc_service.delegate_api import DelegateRegistry
 from mlc_service.engine import Execution, parse_bpmn
@@ -66,33 +65,9 @@ async def nothing(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.body", "body": ANSWER})
 
 
-@contextmanager
-def server(command: list[str], port: int, folder: str, **settings: str) -> Iterator[int]:
-    """It listens there."""
-    with Path(folder, f"{port}.log").open("wb") as log:
-        process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
-    try:
-        until = time.monotonic() + 60
-        asked = ["curl", "-sf", f"http://127.0.0.1:{port}/engine-rest/engine"]
-        while subprocess.run(asked, capture_output=True).returncode:
-            if time.monotonic() > until or process.poll() is not None:
-                raise RuntimeError(f"did not start: {Path(folder, f'{port}.log').read_text()[-2000:]}")
-            time.sleep(0.1)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def over_http(port: int, seconds: float) -> float:
+def over_http(side: Side, seconds: float) -> float:
     """Microseconds a request."""
-    command = ["wrk", "-t1", "-c1", f"-d{max(1, round(seconds))}s", "-s", str(LUA / "post.lua")]
-    said = subprocess.run(
-        [*command, f"http://127.0.0.1:{port}", "--", "POST", PATH, START], capture_output=True, text=True, check=True
-    ).stdout
-    if "Non-2xx" in said:
-        raise RuntimeError(said)
-    return 1e6 / float(said.split("Requests/sec:")[1].split()[0])
+    return 1e6 / per_second(side.wrk("post.lua", "POST", PATH, START, connections=1, seconds=seconds))
 
 
 def repeated(call: Callable[[], object], seconds: float) -> float:
@@ -164,7 +139,7 @@ def main() -> int:
     postgres = DebianPostgres(binaries, os.getpid(), is_stock=True)
     with ExitStack() as stack:
         stack.callback(postgres.stop)
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mlc-floor-"))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mlc-floor-")))
         url = stack.enter_context(fresh_database(postgres.url))
         schema.upgrade(url)
         units = Units(url)
@@ -172,18 +147,18 @@ def main() -> int:
         around = Surroundings(SystemClock(), ScriptRunner(), DelegateRegistry({}))
         content = side_by_side_diagrams.files()[f"{KEY}.bpmn"].encode()
         units.run(lambda unit: deploy(unit, around, Deploy([(f"{KEY}.bpmn", content)])))
-        bare, port = free_port(), free_port()
-        stack.enter_context(
-            server([sys.executable, "-m", "benchmarks.start_floor", "--serve", str(bare)], bare, folder)
-        )
-        mlc = [str(Path(sys.executable).with_name("mlc")), "up", "--no-auth", "--port", str(port), "--data", folder]
-        stack.enter_context(server(mlc, port, folder, MLC_DATABASE_URL=url, MLC_LOG_LEVEL="warning"))
+        port = free_port()
+        serve = [sys.executable, "-m", "benchmarks.start_floor", "--serve", str(port)]
+        bare, ours = Side("http", serve, {}, port, folder / "http.log"), our_side(folder, url)
+        for side in (bare, ours):
+            side.start()
+            stack.callback(side.stop)
         layers: dict[str, Callable[[float], float]] = {
             "http": lambda seconds: over_http(bare, seconds),
             "engine": _timed(engine_alone(units, around)),
             "write": _timed(written_again(units, around)),
             "command": _timed(lambda: units.run(lambda unit: start_instance(unit, around, COMMAND))),
-            "request": lambda seconds: over_http(port, seconds),
+            "request": lambda seconds: over_http(ours, seconds),
         }
         for measure in layers.values():
             measure(1.0)

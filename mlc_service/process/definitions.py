@@ -11,18 +11,18 @@ from mlc_service.store.units import UnitOfWork
 
 def latest_definition(unit: UnitOfWork, key: str) -> ProcessDefinitionRow:
     """The highest version of the key. Raises DefinitionNotFound."""
-    found = unit.definitions.latest(key)
-    if found is None:
-        raise DefinitionNotFound("process definition", key)
-    return found
+    return _found(unit.definitions.latest(key), key)
 
 
 def presumed_latest_definition(unit: UnitOfWork, key: str) -> ProcessDefinitionRow:
     """As `latest_definition`, for a command that writes (`Definitions.presumed_latest`)."""
-    found = unit.definitions.presumed_latest(key)
-    if found is None:
+    return _found(unit.definitions.presumed_latest(key), key)
+
+
+def _found(definition: ProcessDefinitionRow | None, key: str) -> ProcessDefinitionRow:
+    if definition is None:
         raise DefinitionNotFound("process definition", key)
-    return found
+    return definition
 
 
 def definition_xml(unit: UnitOfWork, id: str) -> str:

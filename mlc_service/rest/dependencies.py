@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
+from starlette.types import Scope
 
 from mlc_service.clock import Clock
 from mlc_service.identity import Authenticated, Gate
@@ -70,14 +71,19 @@ def dependencies_of(request: Request) -> Dependencies:
     return deps
 
 
-def address_of(request: Request) -> str:
+def address_of(scope: Scope) -> str:
     """Where the request came from, for counting failed logins."""
-    return request.client.host if request.client else "unknown"
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+def caller_of(deps: Dependencies, scope: Scope, authorization: str | None) -> Authenticated:
+    """Who sent the request, whose log lines know it then. Raises NotAuthenticated or TooManyAttempts: 401 and 429."""
+    caller = deps.gate.authenticate(authorization, address_of(scope))
+    scope.setdefault(ABOUT_REQUEST, {})["user"] = caller.user_id
+    return caller
 
 
 def current_user(request: Request) -> Authenticated:
-    """FastAPI dependency: the caller. Raises NotAuthenticated or TooManyAttempts, answered 401 and 429."""
-    deps = dependencies_of(request)
-    caller = deps.gate.authenticate(request.headers.get("authorization"), address_of(request))
-    request.scope.setdefault(ABOUT_REQUEST, {})["user"] = caller.user_id
-    return caller
+    """FastAPI dependency: the caller. Raises as `caller_of`."""
+    return caller_of(dependencies_of(request), request.scope, request.headers.get("authorization"))

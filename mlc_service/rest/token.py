@@ -41,7 +41,7 @@ async def token(request: Request) -> dict[str, Any]:
         form = await request.form(max_files=0, max_fields=20)
     except MultiPartException as error:
         raise bad_request(error.message) from error
-    gate, address = dependencies_of(request).gate, address_of(request)
+    gate, address = dependencies_of(request).gate, address_of(request.scope)
     try:
         pair = await run_in_threadpool(_log_in, gate, form, address)
     except NotAuthenticated as error:

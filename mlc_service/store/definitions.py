@@ -98,6 +98,8 @@ class Definitions:
         self._read: dict[str, ProcessDefinitionRow] = {}
 
     def insert(self, definition: ProcessDefinitionRow) -> None:
+        # another one of its key is not the latest any more
+        self._known.forget(definition)
         self._transaction.execute(insert(process_definitions), definition._asdict())
 
     def get(self, id: str) -> ProcessDefinitionRow:
@@ -163,6 +165,7 @@ class Definitions:
         _set_time_to_live(self._transaction, process_definitions, "process definition", id, days)
 
     def set_suspended(self, id: str, suspended: bool) -> None:
+        self._read.pop(id, None)
         self._transaction.execute(
             update(process_definitions).where(process_definitions.c.id == id).values(suspended=suspended)
         )

@@ -15,7 +15,7 @@ from mlc_service.rest.camunda.call import Answer, Call, Later, Route
 from mlc_service.rest.camunda.errors import translate
 from mlc_service.rest.camunda.waiting_room import WaitingRoom
 from mlc_service.rest.crew import Crew
-from mlc_service.rest.dependencies import ABOUT_REQUEST, Dependencies
+from mlc_service.rest.dependencies import Dependencies, caller_of
 from mlc_service.rest.json_body import dump_json
 
 _NOBODY = Authenticated("")
@@ -56,12 +56,7 @@ class Answering:
 
     def _caller(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Authenticated:
         authorization = headers.get(b"authorization")
-        client = scope.get("client")
-        caller = self.deps.gate.authenticate(
-            None if authorization is None else authorization.decode("latin-1"), client[0] if client else "unknown"
-        )
-        scope.setdefault(ABOUT_REQUEST, {})["user"] = caller.user_id
-        return caller
+        return caller_of(self.deps, scope, None if authorization is None else authorization.decode("latin-1"))
 
 
 async def _in_time(call: Call, receive: Receive, later: Later) -> Response:
